@@ -1,0 +1,40 @@
+import type { Probe } from '../probe/probe.ts';
+import type { IpAddress } from '../system/ip-address.ts';
+import type { OptionTable, Values } from './option.ts';
+
+/** What an entry in src/bin declares of a probe executable. */
+export interface ProbeProgram<Table extends OptionTable, ProbeOptions> {
+  readonly name: string;
+  /** One line: what it does. */
+  readonly summary: string;
+  /** Its own options; those every probe has are added. */
+  readonly table: Table;
+  /** Two or more command lines with what each does. */
+  readonly examples: readonly Example[];
+  /** Positional arguments it takes, as the synopsis shows them. */
+  readonly synopsis?: string;
+  /**
+   * Makes the probe's options of the flags' values. Throws UsageError or ConfigurationError.
+   *
+   * @param operands positional arguments, then those behind `--`
+   */
+  readonly prepare: (values: Values<Table>, operands: Operands) => Prepared<ProbeOptions>;
+  readonly probe: Probe<ProbeOptions>;
+}
+
+export interface Example {
+  readonly command: string;
+  readonly meaning: string;
+}
+
+export interface Operands {
+  readonly positional: readonly string[];
+  /** What follows `--`. */
+  readonly rest: readonly string[];
+}
+
+export interface Prepared<ProbeOptions> {
+  readonly options: ProbeOptions;
+  /** The addresses it will ask: none may be a service address, and all should be local. */
+  readonly targets: readonly IpAddress[];
+}

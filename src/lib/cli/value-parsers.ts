@@ -1,0 +1,140 @@
+import { parseAddress, type IpAddress } from '../system/ip-address.ts';
+import { parseDuration } from '../system/duration.ts';
+import type { ValueParser } from './option.ts';
+
+/** What the arguments of options are: each reads one text, or throws RangeError. */
+function parser<T>(
+  metavar: string,
+  parse: (text: string) => T,
+  extra: Pick<ValueParser<T>, 'choices' | 'completes'> = {},
+): ValueParser<T> {
+  return Object.assign((text: string) => parse(text), { metavar, ...extra });
+}
+
+/** Any text that is not empty and has no control characters. */
+export const text = parser('TEXT', (given) => {
+  // eslint-disable-next-line no-control-regex -- exactly these are refused
+  if (given === '' || /[\u0000-\u001f\u007f]/.test(given)) {
+    throw new RangeError('must be text without control characters, and not empty');
+  }
+  return given;
+});
+
+/** A duration, in milliseconds. */
+export const duration = parser('DURATION', parseDuration);
+
+/** A duration above zero, in milliseconds. */
+export const positiveDuration = parser('DURATION', (given) => {
+  const ms = parseDuration(given);
+  if (ms === 0) throw new RangeError('must be longer than 0');
+  return ms;
+});
+
+export function wholeNumber(min: number, max: number): ValueParser<number> {
+  return parser('N', (given) => {
+    const number = /^\d{1,9}$/.test(given) ? Number(given) : Number.NaN;
+    if (!(number >= min && number <= max)) {
+      throw new RangeError(`'${given}' is no whole number from ${min} to ${max}`);
+    }
+    return number;
+  });
+}
+
+export function oneOf<const T extends string>(...choices: readonly T[]): ValueParser<T> {
+  return parser(
+    choices.join('|'),
+    (given) => {
+      const choice = choices.find((candidate) => candidate === given);
+      if (choice === undefined) {
+        throw new RangeError(`'${given}' is not one of ${choices.join(', ')}`);
+      }
+      return choice;
+    },
+    { choices },
+  );
+}
+
+/** A comma-separated selection out of a fixed set, compared without case. */
+export function someOf<const T extends string>(
+  ...choices: readonly T[]
+): ValueParser<readonly T[]> {
+  const one = oneOf(...choices);
+  return parser(
+    `${choices[0] ?? ''},…`,
+    (given) =>
+      given.split(',').map((part) => {
+        const choice = choices.find((known) => known.toLowerCase() === part.trim().toLowerCase());
+        return choice ?? one(part);
+      }),
+    { choices },
+  );
+}
+
+/** A regular expression in JavaScript's syntax, with Unicode rules. */
+export const regularExpression = parser('REGEX', (given) => {
+  try {
+    return new RegExp(given, 'u');
+  } catch {
+    throw new RangeError(`'${given}' is no regular expression`);
+  }
+});
+
+export const file = parser('FILE', (given) => text(given), { completes: 'file' });
+export const directory = parser('DIR', (given) => text(given), { completes: 'directory' });
+
+/** An IP literal: names are not resolved, because resolving may be what is broken. */
+export const ipAddress = parser('ADDR', parseAddress);
+
+/** The name of a network interface (at most 15 bytes: IFNAMSIZ in net/if.h). */
+export const interfaceName = parser(
+  'IFACE',
+  (given) => {
+    // No leading dash: ip(8) would take it for an option.
+    if (!/^[A-Za-z0-9_.][A-Za-z0-9_.:@-]{0,14}$/.test(given) || given === '.' || given === '..') {
+      throw new RangeError(`'${given}' is no interface name`);
+    }
+    return given;
+  },
+  { completes: 'interface' },
+);
+
+/** The letters, digits and `. _ : -` that names of instances and holders are made of. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
+
+export function isName(given: string): boolean {
+  return NAME.test(given);
+}
+
+/** The name of an instance or of a holder: it becomes part of file names, so it is narrow. */
+export const instanceName = parser(
+  'NAME',
+  (given) => {
+    if (!isName(given)) {
+      throw new RangeError(
+        `'${given}' is no name (letters, digits and . _ : -, at most 64, beginning with a letter or digit)`,
+      );
+    }
+    return given;
+  },
+  { completes: 'instance' },
+);
+
+/** An address and a port to ask: `192.0.2.1`, `192.0.2.1:53`, `2001:db8::1`, `[2001:db8::1]:53`. */
+export interface Endpoint {
+  readonly address: IpAddress;
+  readonly port: number;
+}
+
+/** An endpoint whose port may be left out. */
+export function endpoint(defaultPort: number): ValueParser<Endpoint> {
+  const port = wholeNumber(1, 65_535);
+  return parser('ADDR[:PORT]', (given) => {
+    const bracketed = /^\[([^\]]*)\](?::(\d+))?$/.exec(given);
+    const plain = /^([^:]*)(?::(\d+))?$/.exec(given);
+    const [, host, portText] = bracketed ?? plain ?? [given, given, undefined];
+    return {
+      address: parseAddress(host ?? ''),
+      port: portText === undefined ? defaultPort : port(portText),
+    };
+  });
+}

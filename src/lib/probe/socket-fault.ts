@@ -1,0 +1,40 @@
+import { errnoOf } from '../system/errors.ts';
+import { down, unknown, type Verdict } from './probe.ts';
+
+/**
+ * What a failed socket call says of the service. The line between `down` and `unknown` is
+ * whether the other end could have caused it (errno(3), ip(7), tcp(7), unix(7)).
+ *
+ * @param error what the socket emitted or threw
+ * @param target the question it was for, to begin the detail with
+ * @throws the error itself when it is no system error: then it is a bug of ours
+ */
+export function verdictOfSocketError(error: unknown, target: string): Verdict {
+  const code = errnoOf(error);
+  switch (code) {
+    case 'ECONNREFUSED':
+      return down('refused', `${target}: connection refused`);
+    case 'ENOENT': // the path of a unix socket whose daemon is gone
+      return down('refused', `${target}: no such socket`);
+    case 'ECONNRESET':
+    case 'ECONNABORTED':
+    case 'EPIPE':
+      return down('reset', `${target}: connection reset`);
+    case 'ETIMEDOUT':
+      return down('timeout', `${target}: timed out`);
+    case 'EHOSTUNREACH':
+      return down('unreachable', `${target}: host unreachable`);
+    case 'ENETUNREACH': // no route at all: lo or the interface towards the target is down
+    case 'ENETDOWN':
+    case 'ENODEV':
+      return unknown('no-interface', `${target}: no interface leads there (${code})`);
+    case 'EACCES':
+    case 'EPERM': // also a local packet filter's reject
+      return unknown('permission', `${target}: not permitted here (${code})`);
+    case 'EADDRINUSE':
+      return unknown('port-in-use', `${target}: address already in use`);
+    default:
+      if (code === undefined) throw error;
+      return unknown('resources', `${target}: ${code}`);
+  }
+}
