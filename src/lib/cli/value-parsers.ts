@@ -129,11 +129,10 @@ export interface Endpoint {
 export function endpoint(defaultPort: number): ValueParser<Endpoint> {
   const port = wholeNumber(1, 65_535);
   return parser('ADDR[:PORT]', (given) => {
-    const bracketed = /^\[([^\]]*)\](?::(\d+))?$/.exec(given);
-    const plain = /^([^:]*)(?::(\d+))?$/.exec(given);
-    const [, host, portText] = bracketed ?? plain ?? [given, given, undefined];
+    const parts = /^\[([^\]]*)\](?::(\d+))?$/.exec(given) ?? /^([^:]*)(?::(\d+))?$/.exec(given);
+    const [, host = '', portText] = parts ?? [given, given]; // a bare IPv6 address has no port
     return {
-      address: parseAddress(host ?? ''),
+      address: parseAddress(host),
       port: portText === undefined ? defaultPort : port(portText),
     };
   });
