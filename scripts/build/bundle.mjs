@@ -1,0 +1,94 @@
+import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { builtinModules } from 'node:module';
+import path from 'node:path';
+import { build } from 'esbuild';
+import { yargsPlugin } from './yargs-plugin.mjs';
+
+/** The root of the source tree. */
+export const ROOT = path.resolve(import.meta.dirname, '../..');
+
+/**
+ * What precedes the bundle. The shebang keeps NODE_OPTIONS from acting before our first line.
+ * Node's modules come from process.getBuiltinModule, so that the file works as CommonJS and as
+ * ESM: which of the two it is depends on a package.json near it that is not ours.
+ */
+const HEAD = `#!/usr/bin/env -S -u NODE_OPTIONS node
+'use strict';
+var require = process.getBuiltinModule;`;
+
+/**
+ * Plugins that replace parts of packages, in the order in which they apply.
+ *
+ * @type {import('esbuild').Plugin[]}
+ */
+const PLUGINS = [yargsPlugin];
+
+/**
+ * Bundles one entry into one executable file.
+ *
+ * Names and line structure stay as they are in the source: a crash then shows a function and a
+ * line that can be read, without a source map, which Node would only use when it is told to, and
+ * which costs time at each start then. Comments and types go; code that nothing reaches goes.
+ *
+ * @param {string} entry path of the entry's source
+ * @param {string} outFile path of the executable to write; it is replaced in one step
+ * @returns {Promise<string[]>} the source files that went into it, relative to the root
+ * @throws when the bundle cannot be built, or needs anything that is not within it
+ */
+export async function bundle(entry, outFile) {
+  const result = await build({
+    entryPoints: [entry],
+    absWorkingDir: ROOT,
+    outfile: outFile,
+    write: false,
+    bundle: true,
+    format: 'iife',
+    platform: 'node',
+    target: 'node20.19',
+    // A real import() would bring up the ESM loader, which costs more than most modules do.
+    supported: { 'dynamic-import': false },
+    treeShaking: true,
+    legalComments: 'none', // dist/LICENSES.txt has them all
+    banner: { js: HEAD },
+    define: { __VERSION__: JSON.stringify(await packageVersion()) },
+    metafile: true,
+    logLevel: 'silent',
+    plugins: PLUGINS,
+  });
+  for (const warning of result.warnings) throw new Error(`${entry}: ${warning.text}`);
+
+  const [output] = Object.values(result.metafile.outputs);
+  for (const { path: name, external } of output?.imports ?? []) {
+    if (external === true && !builtinModules.includes(name.replace(/^node:/, ''))) {
+      throw new Error(`${entry}: '${name}' is neither bundled nor a module of Node`);
+    }
+  }
+  const text = result.outputFiles[0]?.text ?? '';
+  await mkdir(path.dirname(outFile), { recursive: true });
+  await replaceFile(outFile, text, 0o755);
+  return Object.keys(result.metafile.inputs);
+}
+
+/**
+ * Writes a file so that a reader sees the old one or the new one, and nothing between.
+ *
+ * @param {string} file
+ * @param {string} text
+ * @param {number} mode
+ */
+export async function replaceFile(file, text, mode) {
+  const temporary = `${file}.${process.pid}.tmp`;
+  await writeFile(temporary, text);
+  await chmod(temporary, mode); // whatever the umask says
+  await rename(temporary, file);
+}
+
+/** @returns {Promise<string>} the version in package.json */
+export async function packageVersion() {
+  /** @type {unknown} */
+  const manifest = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8'));
+  if (typeof manifest === 'object' && manifest !== null && 'version' in manifest) {
+    if (typeof manifest.version === 'string') return manifest.version;
+  }
+  throw new Error('package.json has no version');
+}
