@@ -23,7 +23,11 @@ export interface Expectation {
 
 /** Why a datagram is not the server's answer to this request. */
 export type Stranger =
-  'too short' | 'too long' | 'a wrong length' | 'another identifier' | 'a wrong authenticator';
+  | 'a length below a header'
+  | 'a length above 4096'
+  | 'a length other than its own'
+  | 'another identifier'
+  | 'a wrong authenticator';
 
 /** The packet codes that are right for a question (RFC 2865, RFC 2866, RFC 5997 section 2). */
 export function expectedCodes(
