@@ -7,6 +7,10 @@ export interface ProbeContext {
   /** Aborted at the end of the attempt: a probe then settles at once with what it knows. */
   readonly signal: AbortSignal;
   readonly log: Log;
+  /** The instance that the question is asked for, where there is one. */
+  readonly instance?: string | undefined;
+  /** What the passes until now made of the service, where they are remembered. */
+  readonly health?: 'up' | 'down' | undefined;
 }
 
 export type Verdict =

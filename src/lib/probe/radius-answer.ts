@@ -1,4 +1,5 @@
 import radius from 'radius';
+import { printable } from './printable.ts';
 import { down, up, type Verdict } from './probe.ts';
 import type { RadiusRequest } from './radius-request.ts';
 import {
@@ -12,6 +13,8 @@ import {
   readAttributes,
   type Attribute,
 } from './radius-wire.ts';
+
+const MAX_REPLY_LENGTH = 80;
 
 /** What the answer has to be. */
 export interface Expectation {
@@ -136,9 +139,7 @@ function replyMessage(attributes: readonly Attribute[]): string {
   const text = attributes
     .filter(({ type }) => type === AttributeType.replyMessage)
     .map(({ value }) => value.toString('utf8'))
-    .join('')
-    .replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ')
-    .trim();
-  if (text === '') return '';
-  return ` "${text.length > 80 ? `${text.slice(0, 80)}…` : text}"`;
+    .join('');
+  const shown = printable(text, MAX_REPLY_LENGTH);
+  return shown === '' ? '' : ` "${shown}"`;
 }
