@@ -43,8 +43,12 @@ const inputs = new Set();
 async function buildExecutable(name) {
   const file = path.join(dist, name);
   await attempt(name, async () => {
-    rmSync(file, { force: true }); // a stale one would pass for this one
-    for (const input of await bundle(path.join(entries, `${name}.ts`), file)) inputs.add(input);
+    try {
+      for (const input of await bundle(path.join(entries, `${name}.ts`), file)) inputs.add(input);
+    } catch (error) {
+      rmSync(file, { force: true }); // an old one would pass for this one
+      throw error;
+    }
   });
 }
 
