@@ -2,6 +2,7 @@ import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import path from 'node:path';
 import { build } from 'esbuild';
+import { radiusPlugin } from './radius-plugin.mjs';
 import { yargsPlugin } from './yargs-plugin.mjs';
 
 /** The root of the source tree. */
@@ -21,7 +22,7 @@ var require = process.getBuiltinModule;`;
  *
  * @type {import('esbuild').Plugin[]}
  */
-const PLUGINS = [yargsPlugin];
+const PLUGINS = [yargsPlugin, radiusPlugin];
 
 /**
  * Bundles one entry into one executable file.
