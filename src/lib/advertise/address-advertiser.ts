@@ -1,0 +1,133 @@
+import type { Place } from '../state/instance-state.ts';
+import type { RunCommand } from '../system/command.ts';
+import type { Advertiser, Change, Failure, KernelView } from './advertiser.ts';
+import { addDrainRoute, deleteDrainRoute, readDrainRoutes } from './drain-routes.ts';
+import type { IpBatch, LineResult } from './ip-batch.ts';
+import {
+  FOREVER_S,
+  readInterface,
+  readInterfaceWithIp,
+  type InterfaceAddresses,
+} from './kernel-addresses.ts';
+
+/** Advertises by service addresses on an interface, usually `lo`. */
+export function addressAdvertiser(run: RunCommand, batch: IpBatch): Advertiser {
+  return {
+    kind: 'address',
+    canDrain: true,
+    read: (places) => view(places, (name) => readInterface(run, name)),
+    apply: async (changes, leaseMs) => {
+      const results = await batch(changes.map((change) => batchLine(change, leaseMs)));
+      return readBack(run, changes, results, leaseMs);
+    },
+    drained: () => readDrainRoutes(run),
+  };
+}
+
+/** The line for `ip -batch` that makes a change. */
+export function batchLine({ verb, place }: Change, leaseMs: number | undefined): string {
+  const six = place.address.includes(':');
+  const target = `${place.address}/${six ? 128 : 32} dev ${place.interface}`;
+  switch (verb) {
+    case 'add':
+    case 'renew':
+      // `replace` also where the address is new: it may be put in by hand in the same moment.
+      return `addr replace ${target} ${lifetimes(six, leaseMs)}`;
+    case 'remove':
+      return `addr del ${target}`;
+    case 'drain':
+      return addDrainRoute(place.address);
+    case 'end-drain':
+      return deleteDrainRoute(place.address);
+  }
+}
+
+/**
+ * IPv6: deprecated from the start, so that the node never picks it as a source of its own
+ * (RFC 6724 rule 3); no duplicate detection, for anycast is duplicate on purpose (RFC 4291 2.6);
+ * no prefix route, which would outlive the address in the main table.
+ */
+function lifetimes(six: boolean, leaseMs: number | undefined): string {
+  const valid = leaseMs === undefined ? 'forever' : String(Math.ceil(leaseMs / 1000));
+  return six
+    ? `valid_lft ${valid} preferred_lft 0 nodad noprefixroute`
+    : `valid_lft ${valid} preferred_lft ${valid}`;
+}
+
+async function view(
+  places: readonly Place[],
+  read: (name: string) => Promise<InterfaceAddresses>,
+): Promise<KernelView> {
+  const present = new Set<string>();
+  let obstacle: string | undefined;
+  for (const [name, group] of byInterface(places)) {
+    const { link, addresses } = await read(name);
+    if (link !== 'up') obstacle = `interface ${name} is ${link === 'down' ? 'down' : 'missing'}`;
+    for (const { address } of group) if (addresses.has(address)) present.add(address);
+  }
+  return { present, obstacle };
+}
+
+function byInterface(places: readonly Place[]): ReadonlyMap<string, readonly Place[]> {
+  const groups = new Map<string, Place[]>();
+  for (const place of places) {
+    const group = groups.get(place.interface);
+    if (group === undefined) groups.set(place.interface, [place]);
+    else group.push(place);
+  }
+  return groups;
+}
+
+/**
+ * What the kernel refused counts only where it also shows: deleting what is gone already is no
+ * failure, and neither is a drain route that could not be made once the address is out.
+ */
+async function readBack(
+  run: RunCommand,
+  changes: readonly Change[],
+  results: readonly LineResult[],
+  leaseMs: number | undefined,
+): Promise<readonly Failure[]> {
+  const kernel = new Map<string, InterfaceAddresses>();
+  for (const name of new Set(changes.map(({ place }) => place.interface))) {
+    kernel.set(name, await readInterfaceWithIp(run, name));
+  }
+  const drains = changes.some(({ verb }) => verb === 'drain' || verb === 'end-drain');
+  const drained = drains ? await readDrainRoutes(run) : new Set<string>();
+  return changes.flatMap((change, index) => {
+    const seen = kernel.get(change.place.interface)?.addresses;
+    const difference = differs(change, seen ?? new Map(), drained, leaseMs);
+    if (difference === undefined) return [];
+    const refusal = results[index];
+    return {
+      change,
+      message: refusal ?? `the kernel took it, but ${difference}`,
+      notPermitted: refusal !== undefined && refusal.includes('Operation not permitted'),
+    };
+  });
+}
+
+/** How the kernel differs from what a change should have made of it; undefined: it does not. */
+function differs(
+  { verb, place: { address } }: Change,
+  seen: ReadonlyMap<string, number | undefined>,
+  drained: ReadonlySet<string>,
+  leaseMs: number | undefined,
+): string | undefined {
+  switch (verb) {
+    case 'add':
+    case 'renew': {
+      if (!seen.has(address)) return 'the address is not there';
+      const seconds = seen.get(address);
+      const wanted = leaseMs === undefined ? FOREVER_S : Math.ceil(leaseMs / 1000);
+      if (seconds === undefined || seconds <= wanted) return undefined;
+      return `it stays for ${seconds === FOREVER_S ? 'ever' : `${seconds} s`} in place of ${wanted} s`;
+    }
+    case 'remove':
+      return seen.has(address) ? 'the address is still there' : undefined;
+    case 'drain':
+      return drained.has(address) ? undefined : 'the drain route is not there';
+    case 'end-drain':
+      return drained.has(address) ? 'the drain route is still there' : undefined;
+  }
+}

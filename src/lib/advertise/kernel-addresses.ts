@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import * as v from 'valibot';
+import type { RunCommand } from '../system/command.ts';
+import { KernelError } from '../system/errors.ts';
+
+/** The host prefixes (/32, /128) of an interface. */
+export interface InterfaceAddresses {
+  /** `absent`: there is no such interface; `down`: it cannot carry anything. */
+  readonly link: 'up' | 'down' | 'absent';
+  /** Address to the seconds the kernel will keep it; undefined where that is not known. */
+  readonly addresses: ReadonlyMap<string, number | undefined>;
+}
+
+/** What `ip` prints for an address without end (INFINITY_LIFE_TIME of linux/if_addr.h). */
+export const FOREVER_S = 4_294_967_295;
+
+const READ_TIMEOUT_MS = 5000;
+
+/**
+ * Reads an interface without starting a process. Node's list holds every host prefix of an
+ * interface that is up; only when the interface is not in that list at all (missing, down,
+ * without carrier, without any address), `ip` has to tell.
+ *
+ * @throws KernelError when `ip` had to be asked and failed
+ */
+export async function readInterface(run: RunCommand, name: string): Promise<InterfaceAddresses> {
+  const addresses = new Map<string, number | undefined>();
+  let listed = false;
+  for (const [label, infos] of Object.entries(networkInterfaces())) {
+    // An IPv4 address with a label of its own is listed under `lo:ha` in place of `lo`.
+    if (label !== name && !label.startsWith(`${name}:`)) continue;
+    listed = true;
+    for (const { address, netmask, family } of infos ?? []) {
+      if (netmask === (family === 'IPv4' ? HOST_MASK_4 : HOST_MASK_6))
+        addresses.set(address, undefined);
+    }
+  }
+  if (listed) return { link: 'up', addresses };
+  return isKnownDevice(name)
+    ? readInterfaceWithIp(run, name)
+    : { link: 'absent', addresses: new Map() };
+}
+
+const HOST_MASK_4 = '255.255.255.255';
+const HOST_MASK_6 = 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff';
+
+/** All interfaces of our own network namespace are in /proc/net/dev (unlike /sys, see sysfs(5)). */
+function isKnownDevice(name: string): boolean {
+  const table = readFileSync('/proc/net/dev', 'latin1');
+  return table.split('\n').some((line) => line.trimStart().startsWith(`${name}:`));
+}
+
+const IpAddrShow = v.array(
+  v.object({
+    ifname: v.optional(v.string()),
+    flags: v.optional(v.array(v.string())),
+    addr_info: v.optional(
+      v.array(
+        v.object({
+          local: v.optional(v.string()),
+          prefixlen: v.optional(v.number()),
+          valid_life_time: v.optional(v.number()),
+        }),
+      ),
+    ),
+  }),
+);
+
+/**
+ * Reads an interface with `ip`, lifetimes included: one process.
+ *
+ * @throws KernelError when `ip` fails for another reason than a missing interface
+ */
+export async function readInterfaceWithIp(
+  run: RunCommand,
+  name: string,
+): Promise<InterfaceAddresses> {
+  const result = await run('ip', ['-json', 'addr', 'show', 'dev', name], {
+    timeoutMs: READ_TIMEOUT_MS,
+  });
+  if (result.exitCode !== 0) {
+    if (result.stderr.includes('does not exist')) return { link: 'absent', addresses: new Map() };
+    throw new KernelError(`cannot read ${name}: ${result.failure ?? result.stderr.trim()}`);
+  }
+  const parsed = v.safeParse(IpAddrShow, parseJson(result.stdout));
+  const device = parsed.success
+    ? parsed.output.find(({ ifname }) => ifname !== undefined)
+    : undefined;
+  if (device === undefined) throw new KernelError(`cannot read ${name}: ip printed something else`);
+  const addresses = new Map<string, number | undefined>();
+  for (const { local, prefixlen, valid_life_time: seconds } of device.addr_info ?? []) {
+    if (local !== undefined && prefixlen === (local.includes(':') ? 128 : 32)) {
+      addresses.set(local, seconds);
+    }
+  }
+  return { link: device.flags?.includes('UP') === true ? 'up' : 'down', addresses };
+}
+
+/** JSON as `ip` prints it, which is nothing at all where there is nothing to show. */
+export function parseJson(text: string): unknown {
+  if (text.trim() === '') return [];
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

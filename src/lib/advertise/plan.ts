@@ -1,0 +1,48 @@
+import type { Place } from '../state/instance-state.ts';
+import type { Change, KernelView } from './advertiser.ts';
+
+/** What a pass wants of the kernel, and what it is allowed to do for it. */
+export interface Desire {
+  /** Whether the places should be there. */
+  readonly advertise: boolean;
+  /** Only a pass that saw the service work adds or renews; every pass may remove. */
+  readonly mayAdd: boolean;
+  /** Whether the lease is due to be renewed. */
+  readonly renew: boolean;
+}
+
+/**
+ * The changes that lead from what the kernel shows to what is desired; none where they agree.
+ *
+ * @param places the instance's places
+ * @param dropped places that its configuration no longer names: they go in any case
+ */
+export function planChanges(
+  desire: Desire,
+  places: readonly Place[],
+  dropped: readonly Place[],
+  view: KernelView,
+): readonly Change[] {
+  const gone = dropped
+    .filter(({ address }) => view.present.has(address))
+    .map((place): Change => ({ verb: 'remove', place }));
+  const changes = places.flatMap((place): Change | [] => {
+    const present = view.present.has(place.address);
+    if (!desire.advertise) return present ? { verb: 'remove', place } : [];
+    if (!desire.mayAdd) return [];
+    if (!present) return { verb: 'add', place };
+    return desire.renew ? { verb: 'renew', place } : [];
+  });
+  return [...gone, ...changes];
+}
+
+/** Whether half of the lease is spent, on the clock since boot. */
+export function leaseIsDue(
+  leaseFromMs: number | null,
+  leaseMs: number | undefined,
+  nowMs: number,
+): boolean {
+  // Unknown since when: it is set anew, and known from then on.
+  if (leaseFromMs === null || nowMs < leaseFromMs) return true;
+  return leaseMs !== undefined && nowMs - leaseFromMs >= leaseMs / 2;
+}

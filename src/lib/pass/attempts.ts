@@ -1,0 +1,80 @@
+import { unknown, type Verdict } from '../probe/probe.ts';
+import { monotonicMs, sleep } from '../system/clock.ts';
+import { errnoOf } from '../system/errors.ts';
+import type { PassOptions } from './pass-options.ts';
+import type { AttemptContext, PassPorts } from './pass-ports.ts';
+
+/** How long a probe may take to settle once its attempt is over. */
+const GRACE_MS = 1000;
+
+/**
+ * Probes up to `attempts` times, until the first success.
+ *
+ * @returns the verdict that counts: `up` if an attempt saw it, else the last `down`, else the last
+ *   `unknown`
+ */
+export async function probeWithAttempts(
+  options: Pick<PassOptions, 'attempts' | 'timeoutMs' | 'retryDelayMs'>,
+  { probe, log, interrupts }: Pick<PassPorts, 'probe' | 'log' | 'interrupts'>,
+  health: AttemptContext['health'],
+): Promise<Verdict> {
+  let verdict: Verdict | undefined;
+  for (let attempt = 1; attempt <= options.attempts; attempt++) {
+    if (attempt > 1) await sleep(options.retryDelayMs, interrupts.signal);
+    if (verdict !== undefined && interrupts.signal.aborted) break;
+    const startedMs = monotonicMs();
+    const now = await probeOnce(probe, log, health, options.timeoutMs, interrupts.signal);
+    const tookMs = monotonicMs() - startedMs;
+    log.step(`attempt ${attempt} of ${options.attempts}: ${describeVerdict(now)} [${tookMs} ms]`);
+    if (now.status !== 'unknown' || verdict === undefined) verdict = now;
+    if (now.status === 'up') break;
+    if (now.status === 'unknown' && now.reason === 'overrun') break; // it may still be running
+  }
+  return verdict ?? unknown('overrun', 'interrupted before the first attempt');
+}
+
+/** A verdict in one line: `down (timeout): …`. */
+export function describeVerdict(verdict: Verdict): string {
+  return verdict.status === 'up'
+    ? `up: ${verdict.detail}`
+    : `${verdict.status} (${verdict.reason}): ${verdict.detail}`;
+}
+
+async function probeOnce(
+  probe: PassPorts['probe'],
+  log: PassPorts['log'],
+  health: AttemptContext['health'],
+  timeoutMs: number,
+  interrupted: AbortSignal,
+): Promise<Verdict> {
+  const attempt = new AbortController();
+  const over = new AbortController();
+  const end = (): void => {
+    attempt.abort();
+  };
+  const timer = setTimeout(end, timeoutMs);
+  interrupted.addEventListener('abort', end, { once: true });
+  try {
+    if (interrupted.aborted) end();
+    return await Promise.race([
+      probe({ signal: attempt.signal, log, health }).catch(verdictOfSystemError),
+      overrun(timeoutMs, over.signal),
+    ]);
+  } finally {
+    clearTimeout(timer);
+    over.abort();
+    interrupted.removeEventListener('abort', end);
+  }
+}
+
+async function overrun(timeoutMs: number, over: AbortSignal): Promise<Verdict> {
+  await sleep(timeoutMs + GRACE_MS, over);
+  return unknown('overrun', `the probe did not settle ${GRACE_MS} ms after its timeout`);
+}
+
+/** A failed system call that the probe did not expect is our lack, not the service's. */
+function verdictOfSystemError(error: unknown): Verdict {
+  const errno = errnoOf(error);
+  if (errno === undefined || !/^E[A-Z0-9]+$/.test(errno)) throw error;
+  return unknown('resources', `a system call failed (${errno})`);
+}

@@ -1,0 +1,94 @@
+import type { Health } from '../state/instance-state.ts';
+
+/** What bears on the decision, all spans in milliseconds. */
+export interface DecisionOptions {
+  /** Successes in a row that it takes to go up. */
+  readonly rise: number;
+  /** Failures in a row that it takes to go down. */
+  readonly fall: number;
+  /** How long it stays down at least after it went down; doubles with each flap. */
+  readonly holdDownMs: number;
+  /** The longest that doubling makes it, and the quiet time after which flaps are forgotten. */
+  readonly holdDownMaxMs: number;
+}
+
+export type VerdictStatus = 'up' | 'down' | 'unknown';
+
+/**
+ * Hysteresis and hold-down (compare route flap damping, RFC 2439): the next health from the last
+ * one and the verdict of this pass.
+ *
+ * @param nowMs on a clock that counts on within a boot; a moment before the last change counts
+ *   as that change's own moment
+ */
+export function decide(
+  health: Health,
+  status: VerdictStatus,
+  options: DecisionOptions,
+  nowMs: number,
+): Health {
+  switch (status) {
+    case 'unknown':
+      return health;
+    case 'up':
+      return afterSuccess(health, options, nowMs);
+    case 'down':
+      return afterFailure(health, options, nowMs);
+  }
+}
+
+function afterSuccess(health: Health, options: DecisionOptions, nowMs: number): Health {
+  const { rise } = options;
+  const next = { ...health, successes: Math.min(health.successes + 1, rise), failures: 0 };
+  if (health.status === 'up' || next.successes < rise) return next;
+  if (holdDownLeft(health, options, nowMs) > 0) return next;
+  return { ...next, status: 'up', changedAtMs: nowMs };
+}
+
+/** How long the hold-down still lasts, in milliseconds; 0 when there is none. */
+export function holdDownLeft(
+  health: Health,
+  { holdDownMaxMs }: Pick<DecisionOptions, 'holdDownMaxMs'>,
+  nowMs: number,
+): number {
+  const leftMs = health.holdUntilMs - nowMs;
+  // More than the longest hold-down was never decided (or under a longer limit): it does not bind.
+  return health.status === 'up' || leftMs > holdDownMaxMs ? 0 : Math.max(0, leftMs);
+}
+
+function afterFailure(
+  health: Health,
+  { fall, holdDownMs, holdDownMaxMs }: DecisionOptions,
+  nowMs: number,
+): Health {
+  const next = { ...health, successes: 0, failures: Math.min(health.failures + 1, fall) };
+  if (health.status === 'down' || next.failures < fall) return next;
+  const wasQuiet = nowMs - health.changedAtMs >= holdDownMaxMs;
+  const flaps = wasQuiet ? 0 : health.flaps;
+  return {
+    ...next,
+    status: 'down',
+    changedAtMs: nowMs,
+    flaps: flaps + 1,
+    holdUntilMs: nowMs + holdDownAfter(flaps, holdDownMs, holdDownMaxMs),
+  };
+}
+
+/** The hold-down of a flap that `earlierFlaps` others preceded without a quiet time between. */
+function holdDownAfter(earlierFlaps: number, holdDownMs: number, holdDownMaxMs: number): number {
+  return Math.min(holdDownMs * 2 ** Math.min(earlierFlaps, 30), holdDownMaxMs);
+}
+
+/**
+ * The health of an instance that is taken out on purpose: down, nothing counted, so that what
+ * counts for its return is what passes see from now on. The hold-down is not for planned work.
+ */
+export function healthAfterWithdrawal(health: Health, nowMs: number): Health {
+  return {
+    ...health,
+    status: 'down',
+    successes: 0,
+    failures: 0,
+    changedAtMs: health.status === 'up' ? nowMs : health.changedAtMs,
+  };
+}

@@ -1,0 +1,77 @@
+import type { Advertiser } from '../advertise/advertiser.ts';
+import type { InstanceState, Place } from '../state/instance-state.ts';
+import type { Verdict } from '../probe/probe.ts';
+import type { Moment } from '../system/clock.ts';
+import type { Assessment } from './assess.ts';
+import { estimateInterval } from './lease-advice.ts';
+import { passDeadlineMs, type PassOptions } from './pass-options.ts';
+
+/** All that a pass knows at its end. */
+export interface PassFacts {
+  readonly options: PassOptions;
+  readonly kind: Advertiser['kind'];
+  readonly before: InstanceState | undefined;
+  /** Whether the node advertised when the last pass ended, or before this one if that is lost. */
+  readonly wasAdvertising: boolean;
+  /** The addresses that the kernel shows at the end. */
+  readonly present: ReadonlySet<string>;
+  readonly assessment: Assessment;
+  readonly verdict: Verdict;
+  /** Places that the configuration dropped and that are still there. */
+  readonly leftOver: readonly Place[];
+  readonly leaseFromMs: number | null;
+  readonly drain: InstanceState['drain'];
+  readonly warned: readonly string[];
+  readonly durationMs: number;
+  readonly now: Moment;
+}
+
+/** The state that a pass leaves behind. Pure. */
+export function nextState(facts: PassFacts): InstanceState {
+  const { options, before, assessment, verdict, now } = facts;
+  const advertising = isAdvertising(facts);
+  const changed = advertising !== facts.wasAdvertising;
+  return {
+    version: 1,
+    instance: options.instance,
+    bootId: now.bootId,
+    source: options.source,
+    kind: facts.kind,
+    places: [...options.places, ...facts.leftOver],
+    health: assessment.health,
+    advertising,
+    advertisingChangedAtMs:
+      changed || before === undefined ? now.bootMs : before.advertisingChangedAtMs,
+    transitions: (before?.transitions ?? 0) + (changed ? 1 : 0),
+    leaseFromMs: advertising ? facts.leaseFromMs : null,
+    leaseMs: options.leaseMs ?? null,
+    lastPass: {
+      atMs: now.bootMs,
+      wallMs: now.wallMs,
+      status: verdict.status,
+      reason: verdict.status === 'up' ? null : verdict.reason,
+      detail: verdict.detail.slice(0, MAX_DETAIL),
+      durationMs: facts.durationMs,
+    },
+    intervalMs: nextInterval(before, now),
+    deadlineMs: passDeadlineMs(options),
+    fall: options.fall,
+    rise: options.rise,
+    suspensionIds: [...assessment.suspensionIds],
+    drain: facts.drain,
+    warned: [...facts.warned],
+  };
+}
+
+/** What the kernel shows is what the network is told. */
+export function isAdvertising({ options, present }: PassFacts): boolean {
+  return options.places.some(({ address }) => present.has(address));
+}
+
+const MAX_DETAIL = 500;
+
+function nextInterval(before: InstanceState | undefined, now: Moment): number | null {
+  const lastMs = before?.lastPass?.atMs;
+  if (lastMs === undefined) return before?.intervalMs ?? null;
+  return estimateInterval(before?.intervalMs ?? null, Math.max(0, now.bootMs - lastMs));
+}

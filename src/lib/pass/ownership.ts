@@ -1,0 +1,124 @@
+import { placeLabel, type Advertiser } from '../advertise/advertiser.ts';
+import { claim, claimedAddresses, claimOwner, releaseClaim } from '../state/claims.ts';
+import type { Place } from '../state/instance-state.ts';
+import { acquireLock } from '../state/lock.ts';
+import { readState, type StateReading } from '../state/state-file.ts';
+import { instancePaths } from '../state/state-folder.ts';
+import { ConfigurationError } from '../system/errors.ts';
+import type { PassOptions } from './pass-options.ts';
+import type { PassPorts } from './pass-ports.ts';
+import type { Session } from './session.ts';
+
+type OwnershipPorts = Pick<PassPorts, 'clock' | 'log' | 'run' | 'advertiser'>;
+
+/**
+ * The places that an instance managed so far and does not name any more.
+ *
+ * @returns what is to be withdrawn: the same configuration file gave it up
+ * @throws ConfigurationError when this run is not the one that may give places up: other flags,
+ *   another file of the same name, or another kind of probe under the same instance name
+ */
+export function droppedPlaces(
+  session: Session,
+  options: PassOptions,
+  kind: Advertiser['kind'],
+): readonly Place[] {
+  const { reading, paths } = session;
+  const state = reading.kind === 'valid' ? reading.state : reading.stale;
+  if (state === undefined) {
+    // The state is lost; the claims still tell the addresses, and they were on this interface.
+    const address = options.places[0];
+    if (address === undefined || !session.mayWrite) return [];
+    const named = new Set(options.places.map((place) => place.address));
+    return claimedAddresses(paths.claims, options.instance)
+      .filter((owned) => !named.has(owned))
+      .map((owned) => ({ address: owned, interface: address.interface }));
+  }
+  const named = new Set(options.places.map(placeLabel));
+  const dropped = state.places.filter((place) => !named.has(placeLabel(place)));
+  if (options.mode === 'withdraw') return dropped;
+  if (state.kind !== kind) {
+    throw new ConfigurationError(
+      `instance '${options.instance}' manages ${state.kind}s, not ${kind}s: give one of the two another name (-i)`,
+    );
+  }
+  if (dropped.length > 0 && (options.source === null || options.source !== state.source)) {
+    throw new ConfigurationError(
+      `instance '${options.instance}' manages ${dropped.map(placeLabel).join(', ')}, which this run does not name: ` +
+        `name it too, withdraw it first (--withdraw), or give this run another instance name (-i)`,
+    );
+  }
+  return dropped;
+}
+
+/**
+ * Claims all places of an instance.
+ *
+ * @throws ConfigurationError when another instance owns one of them
+ * @throws StateError when the claims cannot be read or written
+ */
+export async function claimPlaces(
+  session: Session,
+  options: PassOptions,
+  ports: OwnershipPorts,
+): Promise<void> {
+  for (const place of options.places) {
+    let owner = claimOwner(session.paths.claims, place.address);
+    if (owner === undefined && session.mayWrite) {
+      owner = claim(session.paths.claims, place.address, options.instance);
+    }
+    if (owner === undefined || owner === options.instance) continue;
+    if (!session.mayWrite || !(await takeOver(owner, place, session, options, ports))) {
+      throw new ConfigurationError(
+        `${place.address} belongs to instance '${owner}', so '${options.instance}' must not manage it ` +
+          `(name it in one of them only; '${owner}' gives it up with --withdraw)`,
+      );
+    }
+  }
+}
+
+/** Gives up the claims of places. Throws StateError. */
+export function releasePlaces(session: Session, instance: string, places: readonly Place[]): void {
+  for (const place of places) releaseClaim(session.paths.claims, place.address, instance);
+}
+
+/**
+ * Takes a claim over that is void: its owner's last pass is older than its lease, and the address
+ * is absent. With the owner's lock held, so that no pass of its is under way.
+ */
+async function takeOver(
+  owner: string,
+  place: Place,
+  session: Session,
+  options: PassOptions,
+  { clock, log, run, advertiser }: OwnershipPorts,
+): Promise<boolean> {
+  const paths = instancePaths(options.stateDir, owner);
+  const isVoid = async (): Promise<boolean> =>
+    isAbandoned(readState(paths.state, clock.now())) &&
+    !(await advertiser.read([place])).present.has(place.address);
+  if (!(await isVoid())) return false;
+  const holdMs = 1000;
+  const lock = await acquireLock({
+    path: paths.lock,
+    waitMs: options.lockWaitMs,
+    holdMs,
+    log,
+    run,
+  });
+  try {
+    if (!(await isVoid())) return false;
+    releaseClaim(session.paths.claims, place.address, owner);
+    if (claim(session.paths.claims, place.address, options.instance) !== options.instance)
+      return false;
+    log.notice(`took ${place.address} over from instance '${owner}', which is abandoned`);
+    return true;
+  } finally {
+    lock.release();
+  }
+}
+
+/** Whether the state says that no pass comes any more: it is gone, or older than its lease. */
+function isAbandoned(reading: StateReading): boolean {
+  return reading.kind === 'gap' && reading.gap !== 'unreadable';
+}

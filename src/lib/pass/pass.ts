@@ -1,0 +1,145 @@
+import type { InstanceState, Place } from '../state/instance-state.ts';
+import type { KernelView } from '../advertise/advertiser.ts';
+import { monotonicMs } from '../system/clock.ts';
+import { StateError } from '../system/errors.ts';
+import { usableState } from './assess.ts';
+import { probeWithAttempts } from './attempts.ts';
+import { conclude, explain, reportDryRun } from './conclude.ts';
+import { drainAfter } from './drain-changes.ts';
+import { examine, type Examination } from './examine.ts';
+import { leaseAdvice } from './lease-advice.ts';
+import { nextState, type PassFacts } from './next-state.ts';
+import { claimPlaces, droppedPlaces, releasePlaces } from './ownership.ts';
+import type { Advice, PassOptions } from './pass-options.ts';
+import type { PassPorts } from './pass-ports.ts';
+import { reportOf, type PassReport } from './pass-report.ts';
+import { reconcile, type Outcome } from './reconcile.ts';
+import { openReadOnly, openSession, type Session } from './session.ts';
+import { isSuspendedNow } from './suspension-reading.ts';
+import { gapMessage } from './transition.ts';
+import { withdrawInstance } from './withdraw-instance.ts';
+
+/**
+ * One pass of one instance: lock, read state, probe, decide, reconcile, read back, write state,
+ * unlock. Everything it goes by is in its arguments, so that one process can run many at once.
+ *
+ * @returns what it saw and did, with its share of the exit status
+ * @throws BusyError, ConfigurationError, PermissionError, KernelError or StateError when it had to
+ *   end before it could decide
+ */
+export async function runPass(options: PassOptions, ports: PassPorts): Promise<PassReport> {
+  if (options.mode === 'withdraw') return withdrawInstance(options, ports, 'forget');
+  if (options.places.length === 0) return checkOnly(options, ports);
+  if (options.mode === 'dry-run') return passWithin(openReadOnly(options, ports), options, ports);
+  const session = await openSession(options, ports);
+  let report: PassReport;
+  try {
+    report = await passWithin(session, options, ports);
+  } finally {
+    session.close();
+  }
+  const asked = ports.interrupts.requested();
+  if (asked === undefined || asked === 'leave') return report;
+  return withdrawInstance(options, ports, asked);
+}
+
+/** Probes and says what it saw: no lock, no state, no privilege. */
+async function checkOnly(options: PassOptions, ports: PassPorts): Promise<PassReport> {
+  const verdict = await probeWithAttempts(options, ports, undefined);
+  return reportOf(options.instance, verdict, undefined, []);
+}
+
+async function passWithin(
+  session: Session,
+  options: PassOptions,
+  ports: PassPorts,
+): Promise<PassReport> {
+  const startedMs = monotonicMs();
+  const { reading } = session;
+  if (reading.kind === 'gap' && session.mayWrite) ports.log.notice(gapMessage(reading.gap));
+  const dropped = droppedPlaces(session, options, ports.advertiser.kind);
+  await claimPlaces(session, options, ports);
+  const health = usableState(reading)?.health.status;
+  const probed = await probeWithAttempts(options, ports, health);
+  if (ports.interrupts.requested() !== undefined) {
+    return reportOf(options.instance, probed, undefined, []);
+  }
+  const examined = await examine(session, probed, dropped, options, ports);
+  explain(examined, options, ports.log);
+  if (options.mode === 'dry-run') return reportDryRun(examined, options);
+
+  const suspended = (): boolean => isSuspendedNow(options, ports.clock, ports.ownUid);
+  const outcome = await reconcile(examined.changes, options.leaseMs, suspended, ports);
+  const after =
+    outcome.changes.length === 0
+      ? examined.view
+      : await ports.advertiser.read([...options.places, ...dropped]);
+  const facts: PassFacts = {
+    ...factsBefore(session, examined, options),
+    kind: ports.advertiser.kind,
+    present: after.present,
+    leftOver: dropped.filter(({ address }) => after.present.has(address)),
+    leaseFromMs: leaseFrom(session, examined, outcome),
+    drain: drainAfter(usableState(reading), outcome.changes, outcome.failures),
+    warned: adviseOnce(session, options, ports),
+    durationMs: monotonicMs() - startedMs,
+  };
+  const unwritten = remember(session, nextState(facts), dropped, after);
+  return conclude(facts, examined, outcome, session.degraded ?? unwritten, ports.log);
+}
+
+type FactsBefore = Pick<
+  PassFacts,
+  'options' | 'before' | 'wasAdvertising' | 'assessment' | 'verdict' | 'now'
+>;
+
+function factsBefore(session: Session, examined: Examination, options: PassOptions): FactsBefore {
+  const before = usableState(session.reading);
+  const { assessment, verdict, now, view } = examined;
+  const shown = options.places.some(({ address }) => view.present.has(address));
+  const wasAdvertising = before?.advertising ?? shown;
+  return { options, before, wasAdvertising, assessment, verdict, now };
+}
+
+/** When the leases that the kernel holds now began: the oldest counts. */
+function leaseFrom(
+  { reading }: Session,
+  { renews, now }: Examination,
+  { failures }: Outcome,
+): number | null {
+  const failed = failures.some(({ change }) => change.verb === 'add' || change.verb === 'renew');
+  if (renews && !failed) return now.bootMs;
+  return usableState(reading)?.leaseFromMs ?? null;
+}
+
+/** Says what is doubtful and was not said yet. Returns what is doubtful now. */
+function adviseOnce(session: Session, options: PassOptions, { log }: PassPorts): readonly string[] {
+  const before = usableState(session.reading);
+  const all: readonly Advice[] = [
+    ...options.advice,
+    ...leaseAdvice(options, before?.intervalMs ?? null),
+  ];
+  for (const { key, message } of all) {
+    if (before?.warned.includes(key) !== true) log.warning(message);
+  }
+  return all.map(({ key }) => key);
+}
+
+/** Writes the state and gives up what is no longer managed. Returns why that was not possible. */
+function remember(
+  session: Session,
+  state: InstanceState,
+  dropped: readonly Place[],
+  after: KernelView,
+): StateError | undefined {
+  if (!session.mayWrite) return undefined;
+  try {
+    session.write(state);
+    const gone = dropped.filter(({ address }) => !after.present.has(address));
+    releasePlaces(session, state.instance, gone);
+    return undefined;
+  } catch (error) {
+    if (error instanceof StateError) return error;
+    throw error;
+  }
+}

@@ -1,0 +1,106 @@
+import type { InstanceState } from '../state/instance-state.ts';
+import { acquireLock, type Lock } from '../state/lock.ts';
+import {
+  openStateWriter,
+  readState,
+  type StateReading,
+  type StateWriter,
+} from '../state/state-file.ts';
+import {
+  checkFolder,
+  instancePaths,
+  prepareFolder,
+  type InstancePaths,
+} from '../state/state-folder.ts';
+import { PermissionError, StateError } from '../system/errors.ts';
+import { passDeadlineMs, type PassOptions } from './pass-options.ts';
+import type { PassPorts } from './pass-ports.ts';
+
+export type SessionOptions = Pick<
+  PassOptions,
+  'instance' | 'stateDir' | 'lockWaitMs' | 'attempts' | 'timeoutMs' | 'retryDelayMs' | 'places'
+>;
+export type SessionPorts = Pick<PassPorts, 'clock' | 'log' | 'run' | 'ownUid'>;
+
+/** An instance while its lock is held. */
+export interface Session {
+  readonly paths: InstancePaths;
+  /** The state as the last pass left it. */
+  readonly reading: StateReading;
+  /**
+   * Why lock or state cannot be written, if so: then this pass only removes, so that a full disk
+   * never keeps a dead service advertised, and a missing lock cannot make two passes add.
+   */
+  readonly degraded: StateError | PermissionError | undefined;
+  /** Whether anything may be written: not when degraded, nor in a dry run. */
+  readonly mayWrite: boolean;
+  /** Writes the state. Throws StateError, and nothing else. */
+  write(state: InstanceState): void;
+  /** Gives the lock back. */
+  close(): void;
+}
+
+/** A place takes about this much of the state file, with its address in the list of drains. */
+const BYTES_PER_PLACE = 160;
+
+/**
+ * Locks an instance, reads its state and takes the room for the new one. What goes wrong with
+ * folder, lock or disk does not throw: it makes a degraded session.
+ *
+ * @throws BusyError when another pass holds the lock
+ */
+export async function openSession(options: SessionOptions, ports: SessionPorts): Promise<Session> {
+  const paths = instancePaths(options.stateDir, options.instance);
+  const { clock, log, run } = ports;
+  let trusted = false;
+  let lock: Lock | undefined;
+  let writer: StateWriter | undefined;
+  let degraded: Session['degraded'];
+  try {
+    prepareFolder(options.stateDir, ports.ownUid);
+    trusted = true;
+    const holdMs = passDeadlineMs(options);
+    lock = await acquireLock({ path: paths.lock, waitMs: options.lockWaitMs, holdMs, log, run });
+    writer = openStateWriter(paths.state, options.places.length * BYTES_PER_PLACE);
+  } catch (error) {
+    if (!(error instanceof StateError || error instanceof PermissionError)) throw error;
+    degraded = error;
+  }
+  return {
+    paths,
+    reading: trusted
+      ? readState(paths.state, clock.now())
+      : { kind: 'gap', gap: 'unreadable', stale: undefined },
+    degraded,
+    mayWrite: degraded === undefined,
+    write: (state) => {
+      if (writer === undefined) throw degraded ?? new StateError('the state is not open');
+      writer.write(state);
+    },
+    close: () => {
+      try {
+        writer?.discard();
+      } finally {
+        lock?.release();
+      }
+    },
+  };
+}
+
+/**
+ * Reads an instance's state without its lock, for a dry run.
+ *
+ * @throws PermissionError for a folder that must not be trusted
+ */
+export function openReadOnly(options: SessionOptions, ports: SessionPorts): Session {
+  const paths = instancePaths(options.stateDir, options.instance);
+  checkFolder(options.stateDir, ports.ownUid);
+  return {
+    paths,
+    reading: readState(paths.state, ports.clock.now()),
+    degraded: undefined,
+    mayWrite: false,
+    write: () => undefined,
+    close: () => undefined,
+  };
+}

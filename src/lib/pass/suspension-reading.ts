@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { checkFolder, instancePaths } from '../state/state-folder.ts';
+import { activeSuspensions, type ActiveSuspension } from '../state/suspensions.ts';
+import type { Clock } from '../system/clock.ts';
+import { PermissionError, StateError } from '../system/errors.ts';
+import type { PassOptions } from './pass-options.ts';
+
+/** The suspensions of an instance in this moment, or why they cannot be told. */
+export interface SuspensionReading {
+  readonly active: readonly ActiveSuspension[];
+  readonly error: StateError | PermissionError | undefined;
+}
+
+/** Where suspensions are kept: beside the state, and where they survive a reboot. */
+export function suspensionFolders(
+  options: Pick<PassOptions, 'stateDir' | 'persistDir'>,
+): readonly [state: string, persistent: string] {
+  return [instancePaths(options.stateDir, '').suspensions, join(options.persistDir, 'suspensions')];
+}
+
+export function readSuspensions(
+  options: Pick<PassOptions, 'instance' | 'stateDir' | 'persistDir'>,
+  clock: Clock,
+  ownUid: number,
+): SuspensionReading {
+  try {
+    checkFolder(options.persistDir, ownUid);
+    const active = activeSuspensions(suspensionFolders(options), options.instance, clock.now());
+    return { active, error: undefined };
+  } catch (error) {
+    if (!(error instanceof StateError || error instanceof PermissionError)) throw error;
+    return { active: [], error };
+  }
+}
+
+/** A suspension's holder and reason, for a message. */
+export function describeSuspension({ holder, reason }: ActiveSuspension): string {
+  return reason === '' ? holder : `${holder} (${reason})`;
+}
+
+/** Whether nothing may be added in this moment; also true when that cannot be told. */
+export function isSuspendedNow(
+  options: Pick<PassOptions, 'instance' | 'stateDir' | 'persistDir'>,
+  clock: Clock,
+  ownUid: number,
+): boolean {
+  const { active, error } = readSuspensions(options, clock, ownUid);
+  return active.length > 0 || error !== undefined;
+}

@@ -1,0 +1,59 @@
+import { placeLabel, type Change } from '../advertise/advertiser.ts';
+import type { StateGap } from '../state/state-file.ts';
+import type { ActiveSuspension } from '../state/suspensions.ts';
+import { isAdvertising, type PassFacts } from './next-state.ts';
+import type { Transition } from './pass-report.ts';
+import { describeSuspension } from './suspension-reading.ts';
+
+/** The change of what the network sees, if this pass made or found one. Pure. */
+export function transitionOf(
+  facts: PassFacts,
+  suspensions: readonly ActiveSuspension[],
+): Transition | undefined {
+  const advertising = isAdvertising(facts);
+  if (advertising === facts.wasAdvertising) return undefined;
+  const where = facts.options.places.map(placeLabel).join(', ');
+  const { verdict, assessment } = facts;
+  if (advertising) {
+    return {
+      to: 'up',
+      reason: 'service up',
+      message: `up: advertising ${where}: ${verdict.detail}`,
+    };
+  }
+  if (suspensions.length > 0) {
+    const by = suspensions.map(describeSuspension).join(', ');
+    return {
+      to: 'down',
+      reason: 'suspended',
+      message: `down: withdrew ${where}: suspended by ${by}`,
+    };
+  }
+  if (verdict.status === 'down' && assessment.health.status === 'down') {
+    const message = `down: withdrew ${where}: ${verdict.reason}: ${verdict.detail}`;
+    return { to: 'down', reason: verdict.reason, message };
+  }
+  const message = `down: ${where} is gone from the kernel: removed by hand, or its lease ran out`;
+  return { to: 'down', reason: 'vanished', message };
+}
+
+/** The addresses that were put back although the node advertised all the time. */
+export function repairs(changes: readonly Change[], facts: PassFacts): readonly string[] {
+  if (!facts.wasAdvertising) return [];
+  return changes
+    .filter(({ verb, place }) => verb === 'add' && facts.present.has(place.address))
+    .map(({ place }) => `put ${placeLabel(place)} back, which was missing`);
+}
+
+/** What is said of a state that cannot be used. */
+export function gapMessage(gap: StateGap): string {
+  const why: Record<StateGap, string> = {
+    missing: 'no state yet',
+    unreadable: 'the state cannot be read',
+    corrupt: 'the state is corrupt',
+    newer: 'the state was written by a newer version',
+    'other-boot': 'the state is from before the reboot',
+    expired: 'the state is older than the lease',
+  };
+  return `${why[gap]}: starting from what the kernel shows`;
+}

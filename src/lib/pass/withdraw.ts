@@ -1,0 +1,143 @@
+import { placeLabel, type Change } from '../advertise/advertiser.ts';
+import type { InstanceState, Place } from '../state/instance-state.ts';
+import { formatDuration } from '../system/duration.ts';
+import { sleep } from '../system/clock.ts';
+import { KernelError, PermissionError, StateError } from '../system/errors.ts';
+import { removeIfPresent } from '../system/atomic-file.ts';
+import { healthAfterWithdrawal } from './decide.ts';
+import type { PassPorts } from './pass-ports.ts';
+import { drainPlace, endDrain } from './reconcile.ts';
+import { openSession, type Session, type SessionOptions, type SessionPorts } from './session.ts';
+
+type WithdrawalPorts = SessionPorts & Pick<PassPorts, 'advertiser'>;
+
+export interface Withdrawal {
+  /** What was taken out. */
+  readonly removed: readonly Place[];
+  /** When the drain ends, on the clock since boot; undefined: nothing is drained. */
+  readonly drainUntilMs: number | undefined;
+  readonly state: InstanceState;
+}
+
+/**
+ * Takes the places of an instance out as planned: the node answers on through a local route until
+ * the drain is over, while the routing protocol tells the network. The state says until when
+ * before the route is there, so that whoever comes later knows to remove it. Needs the lock.
+ *
+ * @param state what is to be remembered; health and drain are set here
+ * @throws KernelError or PermissionError when an address is still there
+ * @throws StateError when only the state could not be written; the addresses are out then
+ */
+export async function withdrawPlaces(
+  session: Session,
+  state: InstanceState,
+  places: readonly Place[],
+  drainMs: number,
+  { advertiser, clock, log }: WithdrawalPorts,
+): Promise<Withdrawal> {
+  const now = clock.now();
+  const { present } = await advertiser.read(places);
+  const removed = places.filter(({ address }) => present.has(address));
+  const stillDraining =
+    state.drain !== null && state.drain.untilMs > now.bootMs ? state.drain : null;
+  const wantsDrain =
+    drainMs > 0 && advertiser.canDrain && state.health.status === 'up' && removed.length > 0;
+  const drain = wantsDrain
+    ? {
+        untilMs: now.bootMs + drainMs,
+        addresses: [
+          ...new Set([
+            ...removed.map(({ address }) => address),
+            ...(stillDraining?.addresses ?? []),
+          ]),
+        ],
+      }
+    : stillDraining;
+  const next: InstanceState = {
+    ...state,
+    health: healthAfterWithdrawal(state.health, now.bootMs),
+    advertising: false,
+    advertisingChangedAtMs: state.advertising ? now.bootMs : state.advertisingChangedAtMs,
+    transitions: state.transitions + (state.advertising ? 1 : 0),
+    leaseFromMs: null,
+    drain,
+  };
+  let unwritten: StateError | PermissionError | undefined;
+  try {
+    session.write(next);
+  } catch (error) {
+    if (!(error instanceof StateError || error instanceof PermissionError)) throw error;
+    unwritten = error;
+  }
+  const drained = wantsDrain && unwritten === undefined ? removed : [];
+  const failures = await applyWithdrawal(removed, drained, advertiser);
+  for (const { change, message } of failures.filter(({ change }) => change.verb === 'drain')) {
+    log.warning(`${change.place.address} is not drained: ${message}`);
+  }
+  const stuck = failures.filter(({ change }) => change.verb === 'remove');
+  if (stuck.length > 0) {
+    const text = stuck
+      .map(({ change, message }) => `${placeLabel(change.place)}: ${message}`)
+      .join('; ');
+    if (stuck.some(({ notPermitted }) => notPermitted)) throw new PermissionError(text);
+    throw new KernelError(text);
+  }
+  if (unwritten !== undefined) throw unwritten;
+  return { removed, drainUntilMs: drain?.untilMs, state: next };
+}
+
+async function applyWithdrawal(
+  removed: readonly Place[],
+  drained: readonly Place[],
+  advertiser: PassPorts['advertiser'],
+): ReturnType<PassPorts['advertiser']['apply']> {
+  const changes = [
+    ...drained.map(({ address }): Change => ({ verb: 'drain', place: drainPlace(address) })),
+    ...removed.map((place): Change => ({ verb: 'remove', place })),
+  ];
+  return changes.length === 0 ? [] : advertiser.apply(changes, undefined);
+}
+
+/** Waits until the drain is over, or somebody is in a hurry. The lock is not held meanwhile. */
+export async function awaitDrain(
+  untilMs: number,
+  { clock, log }: Pick<SessionPorts, 'clock' | 'log'>,
+  hurry: AbortSignal,
+): Promise<void> {
+  const leftMs = (): number => untilMs - clock.now().bootMs;
+  if (leftMs() > 0) log.step(`drain: answering on for ${formatDuration(leftMs())}`);
+  while (leftMs() > 0 && !hurry.aborted) await sleep(leftMs(), hurry);
+}
+
+/**
+ * Removes the drain routes of an instance and forgets them, unless a pass did so already or put
+ * the addresses back.
+ *
+ * @param forget remove the state as well, if no pass came by in the meantime
+ * @throws KernelError when a route is still there, StateError, BusyError
+ */
+export async function finishDrain(
+  options: SessionOptions,
+  ports: WithdrawalPorts,
+  drained: InstanceState,
+  forget: boolean,
+): Promise<void> {
+  const session = await openSession(options, ports);
+  try {
+    if (session.reading.kind !== 'valid') return;
+    const { state } = session.reading;
+    if (state.drain !== null && state.drain.untilMs === drained.drain?.untilMs) {
+      const failures = await ports.advertiser.apply(endDrain(state.drain.addresses), undefined);
+      if (failures.length > 0) {
+        const text = failures.map(({ change, message }) => `${change.place.address}: ${message}`);
+        throw new KernelError(`the drain route of ${text.join('; ')}`);
+      }
+      ports.log.step('drain: over');
+      if (session.degraded === undefined) session.write({ ...state, drain: null });
+    }
+    const untouched = state.lastPass?.atMs === drained.lastPass?.atMs && !state.advertising;
+    if (forget && untouched) removeIfPresent(session.paths.state);
+  } finally {
+    session.close();
+  }
+}

@@ -1,0 +1,75 @@
+import { mkdirSync, readdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf, messageOf, StateError } from '../system/errors.ts';
+
+/**
+ * Claims: which instance owns which service address, one exclusive file per address in
+ * STATE-DIR/claims. Each is a symbolic link with the address as name and the instance as target,
+ * made by one system call that cannot be torn; `ls -l` shows all owners.
+ */
+
+/** The owner of an address. Throws StateError when that cannot be told. */
+export function claimOwner(folder: string, address: string): string | undefined {
+  try {
+    return readlinkSync(join(folder, address));
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined;
+    throw new StateError(`cannot read the claim of ${address}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Claims an address.
+ *
+ * @returns the owner afterwards: the instance itself, or whoever came first
+ * @throws StateError when the disk does not take it
+ */
+export function claim(folder: string, address: string, instance: string): string {
+  try {
+    symlinkSync(instance, join(folder, address));
+    return instance;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'EEXIST') return claimOwner(folder, address) ?? instance;
+    if (errno === 'ENOENT') {
+      makeFolder(folder);
+      return claim(folder, address, instance);
+    }
+    throw new StateError(`cannot claim ${address}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Gives an address up, if the instance owns it. */
+export function releaseClaim(folder: string, address: string, instance: string): void {
+  if (claimOwner(folder, address) !== instance) return;
+  try {
+    unlinkSync(join(folder, address));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return;
+    throw new StateError(`cannot release ${address}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** The addresses an instance owns: what is left to know of it when its state is lost. */
+export function claimedAddresses(folder: string, instance: string): readonly string[] {
+  let names: readonly string[];
+  try {
+    names = readdirSync(folder);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw new StateError(`cannot read ${folder}: ${messageOf(error)}`, { cause: error });
+  }
+  return names.filter((address) => claimOwner(folder, address) === instance);
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o755 });
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return;
+    throw new StateError(`cannot make ${folder}: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,85 @@
+import { reserveFile, type FileReplacement } from '../system/atomic-file.ts';
+import { readBounded } from '../system/bounded-read.ts';
+import type { Moment } from '../system/clock.ts';
+import { errnoOf, messageOf, StateError } from '../system/errors.ts';
+import { parseState, type InstanceState } from './instance-state.ts';
+
+/** Why there is no state to go by, as it is told to people. */
+export type StateGap = 'missing' | 'unreadable' | 'corrupt' | 'newer' | 'other-boot' | 'expired';
+
+export type StateReading =
+  | { readonly kind: 'valid'; readonly state: InstanceState }
+  | { readonly kind: 'gap'; readonly gap: StateGap; readonly stale: InstanceState | undefined };
+
+/** A thousand addresses take a tenth of this. */
+const MAX_BYTES = 1024 * 1024;
+
+/**
+ * Reads the state of an instance. Whatever is wrong with the file is a gap, never an exception:
+ * a pass then starts from what the kernel shows.
+ *
+ * @param now state of another boot, from the future or older than its lease is a gap
+ */
+export function readState(path: string, now: Moment): StateReading {
+  let text: string;
+  try {
+    text = readBounded(path, MAX_BYTES);
+  } catch (error) {
+    const gap = errnoOf(error) === 'ENOENT' ? 'missing' : 'unreadable';
+    return { kind: 'gap', gap, stale: undefined };
+  }
+  const state = parseState(text);
+  if (typeof state === 'string') return { kind: 'gap', gap: state, stale: undefined };
+  if (state.bootId !== now.bootId) return { kind: 'gap', gap: 'other-boot', stale: state };
+  return isExpired(state, now)
+    ? { kind: 'gap', gap: 'expired', stale: state }
+    : { kind: 'valid', state };
+}
+
+/** The lease of an address that was renewed by the last pass has ended by now. */
+function isExpired(state: InstanceState, now: Moment): boolean {
+  if (state.lastPass === null) return false;
+  const ageMs = now.bootMs - state.lastPass.atMs;
+  if (ageMs < 0) return true; // within one boot this clock never goes back: not our writing
+  return state.leaseMs !== null && ageMs > state.leaseMs;
+}
+
+/** The state file with room taken for what the pass is going to write. */
+export interface StateWriter {
+  /** Throws StateError. */
+  write(state: InstanceState): void;
+  discard(): void;
+}
+
+/**
+ * Takes the room for the new state before the pass acts on anything. The caller holds the lock.
+ *
+ * @throws StateError when the state cannot be written
+ */
+export function openStateWriter(path: string, expectedBytes: number): StateWriter {
+  let file: FileReplacement | undefined = asStateError(path, () =>
+    reserveFile(path, 0o644, expectedBytes),
+  );
+  return {
+    write: (state) => {
+      const content = `${JSON.stringify(state)}\n`;
+      asStateError(path, () => {
+        (file ?? reserveFile(path, 0o644, 0)).commit(content);
+        file = undefined;
+      });
+    },
+    discard: () => {
+      const unused = file;
+      file = undefined;
+      asStateError(path, () => unused?.discard());
+    },
+  };
+}
+
+function asStateError<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw new StateError(`cannot write ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}

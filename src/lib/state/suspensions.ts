@@ -1,0 +1,214 @@
+import { mkdirSync, readdirSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { writeFileAtomically } from '../system/atomic-file.ts';
+import { readBounded } from '../system/bounded-read.ts';
+import type { Moment } from '../system/clock.ts';
+import { errnoOf, messageOf, StateError } from '../system/errors.ts';
+import { livenessOf, type ProcessIdentity } from '../system/process-identity.ts';
+import { randomHex } from '../system/random.ts';
+
+/**
+ * Suspensions: one file per instance and holder, `INSTANCE@HOLDER.json`, in STATE-DIR/suspensions
+ * or, when it has to survive a reboot, in PERSIST-DIR. They are written without the instance's
+ * lock, so that a suspension never waits for a pass: passes read them just before and just after
+ * they add an address.
+ */
+const time = v.pipe(v.number(), v.safeInteger());
+const Process = v.object({
+  pid: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
+  startTicks: v.pipe(v.number(), v.safeInteger()),
+  bootId: v.string(),
+  pidNamespace: v.string(),
+});
+const Suspension = v.object({
+  version: v.literal(1),
+  /** Tells this suspension from an earlier one of the same holder. */
+  id: v.pipe(v.string(), v.maxLength(64)),
+  reason: v.pipe(v.string(), v.maxLength(1024)),
+  sinceWallMs: time,
+  bootId: v.string(),
+  /** End on the clock since boot: it holds within the boot it was made in. */
+  untilBootMs: v.nullable(time),
+  /** The same end on the wall clock: it holds after a reboot. */
+  untilWallMs: v.nullable(time),
+  /** Survives a reboot. */
+  acrossReboot: v.boolean(),
+  /**
+   * The processes of `ha-suspend INSTANCE -- COMMAND`: the suspension ends when all are gone, so
+   * that a kill -9 cannot leave a node out for good.
+   */
+  processes: v.nullable(v.array(Process)),
+});
+export type Suspension = v.InferOutput<typeof Suspension>;
+
+/** A suspension that is in force, with what people want to know of it. */
+export interface ActiveSuspension {
+  readonly holder: string;
+  readonly id: string;
+  readonly reason: string;
+  readonly sinceWallMs: number | undefined;
+  /** How long it still lasts, in milliseconds; undefined for no end. */
+  readonly leftMs: number | undefined;
+  readonly acrossReboot: boolean;
+  /** The file could not be read: then it counts as a suspension without end. */
+  readonly unreadable: boolean;
+  /** Belongs to a running `ha-suspend … -- COMMAND`. */
+  readonly boundToProcess: boolean;
+}
+
+const MAX_BYTES = 16 * 1024;
+const SUFFIX = '.json';
+
+export interface NewSuspension {
+  readonly instance: string;
+  readonly holder: string;
+  readonly reason: string;
+  /** undefined: until it is resumed. */
+  readonly forMs: number | undefined;
+  readonly acrossReboot: boolean;
+  readonly processes: readonly ProcessIdentity[] | undefined;
+}
+
+/**
+ * Writes a suspension, in place of the holder's former one.
+ *
+ * @param folder where: the suspensions folder of the state, or the persistent one
+ * @throws StateError when it cannot be written: then nothing is suspended
+ */
+export function writeSuspension(folder: string, request: NewSuspension, now: Moment): void {
+  const suspension: Suspension = {
+    version: 1,
+    id: randomHex(8),
+    reason: request.reason,
+    sinceWallMs: now.wallMs,
+    bootId: now.bootId,
+    untilBootMs: request.forMs === undefined ? null : now.bootMs + request.forMs,
+    untilWallMs: request.forMs === undefined ? null : now.wallMs + request.forMs,
+    acrossReboot: request.acrossReboot,
+    processes: request.processes === undefined ? null : [...request.processes],
+  };
+  const path = suspensionPath(folder, request.instance, request.holder);
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    writeFileAtomically(path, 0o644, `${JSON.stringify(suspension)}\n`);
+  } catch (error) {
+    throw new StateError(`cannot write the suspension: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Ends a holder's suspension. Returns whether there was one. Throws StateError. */
+export function removeSuspension(folder: string, instance: string, holder: string): boolean {
+  try {
+    unlinkSync(suspensionPath(folder, instance, holder));
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw new StateError(`cannot end the suspension: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/**
+ * The suspensions of an instance that are in force.
+ *
+ * @param folders where suspensions are kept; those that do not exist hold none
+ * @throws StateError when a folder cannot be read: then nobody may add an address, but a working
+ *   service is not withdrawn for it either
+ */
+export function activeSuspensions(
+  folders: readonly string[],
+  instance: string,
+  now: Moment,
+): readonly ActiveSuspension[] {
+  return folders.flatMap((folder) =>
+    holdersIn(folder, instance).flatMap((holder) => {
+      const found = readSuspension(suspensionPath(folder, instance, holder));
+      return found === undefined ? [] : (activeAt(found, holder, now) ?? []);
+    }),
+  );
+}
+
+/** The instances that have a suspension file, in force or not. Throws StateError. */
+export function suspendedInstances(folders: readonly string[]): readonly string[] {
+  const names = folders.flatMap((folder) => namesIn(folder));
+  return [...new Set(names.map((name) => name.slice(0, name.indexOf('@'))))];
+}
+
+function activeAt(
+  found: Suspension | 'unreadable',
+  holder: string,
+  now: Moment,
+): ActiveSuspension | undefined {
+  if (found === 'unreadable') {
+    return {
+      holder,
+      id: `unreadable@${holder}`,
+      reason: 'its file cannot be read',
+      sinceWallMs: undefined,
+      leftMs: undefined,
+      acrossReboot: false,
+      unreadable: true,
+      boundToProcess: false,
+    };
+  }
+  const sameBoot = found.bootId === now.bootId;
+  if (!sameBoot && !found.acrossReboot) return undefined;
+  const leftMs = timeLeft(found, sameBoot, now);
+  if (leftMs !== undefined && leftMs <= 0) return undefined;
+  if (found.processes?.every((process) => livenessOf(process) === 'dead') === true)
+    return undefined;
+  return {
+    holder,
+    id: found.id,
+    reason: found.reason,
+    sinceWallMs: found.sinceWallMs,
+    leftMs,
+    acrossReboot: found.acrossReboot,
+    unreadable: false,
+    boundToProcess: found.processes !== null,
+  };
+}
+
+function timeLeft(found: Suspension, sameBoot: boolean, now: Moment): number | undefined {
+  if (sameBoot) return found.untilBootMs === null ? undefined : found.untilBootMs - now.bootMs;
+  return found.untilWallMs === null ? undefined : found.untilWallMs - now.wallMs;
+}
+
+function suspensionPath(folder: string, instance: string, holder: string): string {
+  return join(folder, `${instance}@${holder}${SUFFIX}`);
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder).filter((name) => name.includes('@') && name.endsWith(SUFFIX));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw new StateError(`cannot read the suspensions: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function holdersIn(folder: string, instance: string): readonly string[] {
+  const prefix = `${instance}@`;
+  return namesIn(folder)
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => name.slice(prefix.length, -SUFFIX.length));
+}
+
+/** Errors that say something of us, not of the file: they must not make a suspension. */
+const OWN_FAULTS = ['EMFILE', 'ENFILE', 'ENOMEM'];
+
+function readSuspension(path: string): Suspension | 'unreadable' | undefined {
+  let json: unknown;
+  try {
+    json = JSON.parse(readBounded(path, MAX_BYTES));
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT') return undefined; // resumed in this moment
+    if (errno !== undefined && OWN_FAULTS.includes(errno)) {
+      throw new StateError(`cannot read the suspensions: ${messageOf(error)}`, { cause: error });
+    }
+    return 'unreadable';
+  }
+  const result = v.safeParse(Suspension, json);
+  return result.success ? result.output : 'unreadable';
+}

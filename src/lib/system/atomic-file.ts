@@ -1,0 +1,101 @@
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { randomHex } from './random.ts';
+
+/**
+ * A file that is replaced as a whole or not at all (temporary file, fsync, rename), whose space
+ * is taken before it is needed: what `reserve` could write, `commit` can write too, also on a
+ * disk that fills up in between.
+ */
+export interface FileReplacement {
+  /** Puts the content in place. Throws the system's error. */
+  commit(content: string): void;
+  /** Gives up: the old file stays as it was. */
+  discard(): void;
+}
+
+/** Room for what a pass may add to the content it read. */
+const HEADROOM_BYTES = 2048;
+
+/**
+ * Begins to replace a file.
+ *
+ * @param path the file; its temporary neighbour has a fixed name, so that a killed run leaves at
+ *   most one behind and the next takes it away; the caller holds the lock for this path
+ * @param expectedBytes how much will be written, about
+ * @param suffix of the temporary file, for writers that share no lock
+ * @throws the system's error when folder or disk do not take it
+ */
+export function reserveFile(
+  path: string,
+  mode: number,
+  expectedBytes: number,
+  suffix = '.tmp',
+): FileReplacement {
+  const temporary = `${path}${suffix}`;
+  removeIfPresent(temporary);
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  const fd = openSync(temporary, flags, mode);
+  let open = true;
+  const close = (): void => {
+    if (open) closeSync(fd);
+    open = false;
+  };
+  const discard = (): void => {
+    try {
+      close();
+    } finally {
+      removeIfPresent(temporary);
+    }
+  };
+  try {
+    writeAll(fd, Buffer.alloc(expectedBytes + HEADROOM_BYTES, ' '));
+  } catch (error) {
+    discard();
+    throw error;
+  }
+  return {
+    discard,
+    commit: (content) => {
+      try {
+        const bytes = Buffer.from(content);
+        writeAll(fd, bytes);
+        ftruncateSync(fd, bytes.length);
+        fsyncSync(fd);
+        close();
+        renameSync(temporary, path);
+      } catch (error) {
+        discard();
+        throw error;
+      }
+    },
+  };
+}
+
+/** Replaces a file at once, also while others replace it: the last one wins. Throws the system's error. */
+export function writeFileAtomically(path: string, mode: number, content: string): void {
+  reserveFile(path, mode, 0, `.${randomHex(6)}.tmp`).commit(content);
+}
+
+/** Removes a file; it is fine if there is none. */
+export function removeIfPresent(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  }
+}
+
+function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length;) {
+    done += writeSync(fd, bytes, done, bytes.length - done, done);
+  }
+}

@@ -1,0 +1,68 @@
+/** What a child process left behind. */
+export interface CommandResult {
+  /** The exit status, or undefined when it was killed or could not start. */
+  readonly exitCode: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Why it did not end by itself: errno of the start, a signal, or the time limit. */
+  readonly failure: string | undefined;
+}
+
+export interface CommandOptions {
+  readonly input?: string;
+  readonly timeoutMs: number;
+  /** A file descriptor the child gets as its number 3. */
+  readonly fd3?: number;
+}
+
+/** Runs a program of the system. The port through which everything is changed in the kernel. */
+export type RunCommand = (
+  file: string,
+  args: readonly string[],
+  options: CommandOptions,
+) => Promise<CommandResult>;
+
+/** Where Debian keeps `ip` and `flock`, whatever PATH cron or a user's shell has. */
+const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * Runs a program without a shell and with a fixed environment. Never rejects: what went wrong is
+ * in the result. The child is killed with SIGKILL after `timeoutMs`. execa is loaded only here,
+ * and only when something has to be run: a pass without a change runs nothing.
+ */
+export const runCommand: RunCommand = async (file, args, { input, timeoutMs, fd3 }) => {
+  const { execa } = await import('execa');
+  const result = await execa(file, args, {
+    env: { PATH: SYSTEM_PATH, LC_ALL: 'C' },
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: true,
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+    maxBuffer: 16 * 1024 * 1024,
+    input: input ?? '',
+    stdio: ['pipe', 'pipe', 'pipe', ...(fd3 === undefined ? [] : [fd3])],
+  });
+  return {
+    exitCode: result.exitCode,
+    stdout: typeof result.stdout === 'string' ? result.stdout : '',
+    stderr: typeof result.stderr === 'string' ? result.stderr : '',
+    failure: failureOf(file, result, timeoutMs),
+  };
+};
+
+function failureOf(
+  file: string,
+  result: {
+    readonly timedOut: boolean;
+    readonly signal?: string | undefined;
+    readonly exitCode?: number | undefined;
+    readonly code?: string | undefined;
+  },
+  timeoutMs: number,
+): string | undefined {
+  if (result.timedOut) return `${file} did not end within ${timeoutMs} ms`;
+  if (result.signal !== undefined) return `${file} was killed by ${result.signal}`;
+  if (result.exitCode === undefined) return `${file} could not be run (${result.code ?? '?'})`;
+  return undefined;
+}
