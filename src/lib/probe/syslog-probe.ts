@@ -1,0 +1,106 @@
+import { monotonicMs, sleep } from '../system/clock.ts';
+import { errnoOf } from '../system/errors.ts';
+import { formatEndpoint } from '../system/ip-address.ts';
+import { randomHex } from '../system/random.ts';
+import { down, unknown, up, type Probe, type Verdict } from './probe.ts';
+import { verdictOfSocketError } from './socket-fault.ts';
+import { openSyslogListener, type ListenAddress, type SyslogListener } from './syslog-listener.ts';
+import type { SyslogFormat, SyslogPriority } from './syslog-message.ts';
+import { formatSendTarget, sendSyslogMessage, type SendTarget } from './syslog-sender.ts';
+
+export interface SyslogProbeOptions {
+  readonly send: SendTarget;
+  readonly listen: ListenAddress;
+  readonly format: SyslogFormat;
+  readonly priority: SyslogPriority;
+}
+
+/** How often a taken port is tried again: another syslog-probe needs it for a few milliseconds. */
+const PORT_RETRY_MS = 10;
+
+/**
+ * Sends one message with a nonce to the syslog daemon, which is configured to send it on to the
+ * probe's own listener. The listener is bound before anything is sent.
+ */
+export const syslogProbe: Probe<SyslogProbeOptions> = async (options, { signal, log }) => {
+  const { send, listen, format, priority } = options;
+  const nonce = randomHex(16);
+  const startMs = monotonicMs();
+  const listener = await listenOnceFree(listen, nonce, signal);
+  if ('status' in listener) return listener;
+
+  const sentMs = monotonicMs();
+  const waitedMs = sentMs - startMs;
+  if (waitedMs > 2 * PORT_RETRY_MS) log.step(`waited ${waitedMs} ms for the listener's port`);
+  const way = `${formatSendTarget(send)} to ${formatListenAddress(listen)}`;
+  const ended = new AbortController();
+  const end = (): void => {
+    ended.abort();
+  };
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end);
+  const message = { format, priority, content: `anycast-ha probe ${nonce}` };
+  try {
+    const verdict = await Promise.race([
+      listener.arrival.then(
+        () => up(`${way}: came back in ${monotonicMs() - sentMs} ms`),
+        (error: unknown) => verdictOfSocketError(error, way),
+      ),
+      // Undefined once it has ended: that nothing is known against a message is no verdict yet.
+      sendSyslogMessage(send, message, ended.signal).then(
+        async (refusal) => refusal ?? untilAborted(ended.signal),
+      ),
+    ]);
+    if (verdict !== undefined) return verdict;
+    return verdictWithoutMessage(way, listener.heardOthers(), waitedMs, monotonicMs() - sentMs);
+  } finally {
+    signal.removeEventListener('abort', end);
+    end();
+    listener.close();
+  }
+};
+
+/** Binds the listener, waiting for as long as the attempt lasts while its port is taken. */
+async function listenOnceFree(
+  listen: ListenAddress,
+  nonce: string,
+  signal: AbortSignal,
+): Promise<SyslogListener | Verdict> {
+  for (;;) {
+    try {
+      return await openSyslogListener(listen, nonce);
+    } catch (error) {
+      const verdict = verdictOfSocketError(error, `listener ${formatListenAddress(listen)}`);
+      if (errnoOf(error) !== 'EADDRINUSE' || signal.aborted) return verdict;
+    }
+    await sleep(PORT_RETRY_MS, signal);
+  }
+}
+
+function verdictWithoutMessage(
+  way: string,
+  heardOthers: boolean,
+  waitedMs: number,
+  listenedMs: number,
+): Verdict {
+  // The daemon had too little of the attempt's time to be blamed.
+  if (waitedMs > listenedMs) {
+    return unknown('port-in-use', `${way}: the port became free only after ${waitedMs} ms`);
+  }
+  const others = heardOthers ? ', only other messages' : '';
+  return down('timeout', `${way}: the message did not come back in time${others}`);
+}
+
+function formatListenAddress({ transport, address, port }: ListenAddress): string {
+  return `${transport}://${formatEndpoint(address, port)}`;
+}
+
+function untilAborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      resolve(undefined);
+    };
+    if (signal.aborted) done();
+    else signal.addEventListener('abort', done, { once: true });
+  });
+}
