@@ -70,16 +70,13 @@ export function labelOf(
  * over UDP is asked for again over TCP.
  */
 export async function askDns(question: DnsQuestion, context: ProbeContext): Promise<DnsFinding> {
-  const { label, query, transport, style, expected } = question;
-  const name = instantiateName(query);
-  if (name !== query.name) context.log.step(`${label}: asking for ${name}`);
-  const asked: Asked = {
-    question,
-    context,
-    message: encodeQuery(randomId(), name, query.type, style),
-    startedAtMs: monotonicMs(),
-    ignored: { count: 0, lastFault: '', malformed: false },
-  };
+  const { label, query, transport, expected } = question;
+  let asked: Asked;
+  try {
+    asked = prepare(question, context);
+  } catch (error) {
+    return { verdict: verdictOfSocketError(error, label), tookMs: undefined }; // no files left
+  }
   const fetched = await (transport === 'udp' ? fetchReply(asked) : fetchOverTcp(asked));
   if (fetched.reply === undefined) return { verdict: fetched.verdict, tookMs: undefined };
 
@@ -88,6 +85,19 @@ export async function askDns(question: DnsQuestion, context: ProbeContext): Prom
     ? down('truncated', `${label}: truncated, even over TCP`)
     : judgeReply(reply, expected, { label, askedType: query.type, tookMs, remark });
   return { verdict, tookMs };
+}
+
+function prepare(question: DnsQuestion, context: ProbeContext): Asked {
+  const { label, query, style } = question;
+  const name = instantiateName(query);
+  if (name !== query.name) context.log.step(`${label}: asking for ${name}`);
+  return {
+    question,
+    context,
+    message: encodeQuery(randomId(), name, query.type, style),
+    startedAtMs: monotonicMs(),
+    ignored: { count: 0, lastFault: '', malformed: false },
+  };
 }
 
 /** Over UDP first. */

@@ -1,7 +1,7 @@
-import { askDns, labelOf, type DnsFinding } from './dns-ask.ts';
+import { askDns, labelOf, type DnsFinding, type DnsQuestion } from './dns-ask.ts';
 import type { DnsExpectation } from './dns-judge.ts';
 import type { DnsQuery, QueryStyle } from './dns-query.ts';
-import { up, type Probe, type ProbeContext, type Verdict } from './probe.ts';
+import { up, type Probe, type Verdict } from './probe.ts';
 import type { Peer } from './udp-exchange.ts';
 
 export interface DnsOptions {
@@ -23,39 +23,46 @@ const SHOWN_FAILURES = 3;
  * are settled, or when one pair is up and that is enough, or when the signal is aborted.
  */
 export const probeDns: Probe<DnsOptions> = async (options, { signal, log }) => {
-  const settled = new AbortController();
-  const context = { signal: AbortSignal.any([signal, settled.signal]), log };
-  const pairs = options.servers.flatMap((server) =>
-    options.queries.map((query) => ({ server, query })),
+  const pairs = pairsOf(options).map((pair) =>
+    // A signal for each question: Node warns on stderr of more than ten listeners to one.
+    pair.map((question) => ({ question, stopper: new AbortController() })),
   );
+  const stop = (): void => {
+    for (const { stopper } of pairs.flat()) stopper.abort();
+  };
+  signal.addEventListener('abort', stop);
+  if (signal.aborted) stop();
   try {
     const findings = await Promise.all(
-      pairs.map(async ({ server, query }) => {
-        const ofPair = await askPair(server, query, options, context);
-        if (options.require === 'any' && ofPair.every(isUp)) settled.abort();
+      pairs.map(async (pair) => {
+        const ofPair = await Promise.all(
+          pair.map(({ question, stopper }) => askDns(question, { signal: stopper.signal, log })),
+        );
+        if (options.require === 'any' && ofPair.every(isUp)) stop();
         return ofPair;
       }),
     );
     const enough =
-      options.require === 'any' ? findings.find((pair) => pair.every(isUp)) : undefined;
+      options.require === 'any' ? findings.find((ofPair) => ofPair.every(isUp)) : undefined;
     return summarise(enough ?? findings.flat());
   } finally {
-    settled.abort(); // where a bug ends one question, the others must not go on
+    signal.removeEventListener('abort', stop);
+    stop(); // where a bug ends one question, the others must not go on
   }
 };
 
-function askPair(
-  server: Peer,
-  query: DnsQuery,
-  { transport, style, expected }: DnsOptions,
-  context: ProbeContext,
-): Promise<DnsFinding[]> {
+/** For each server and query the questions, one per transport. */
+function pairsOf(options: DnsOptions): DnsQuestion[][] {
+  const { servers, queries, transport, style, expected } = options;
   const transports = transport === 'both' ? (['udp', 'tcp'] as const) : [transport];
-  const asked = transports.map((each) => {
-    const label = labelOf(server, query, transport === 'udp' ? undefined : each);
-    return askDns({ server, query, transport: each, style, expected, label }, context);
-  });
-  return Promise.all(asked);
+  return servers.flatMap((server) =>
+    queries.map((query) =>
+      transports.map((each) => {
+        const label = labelOf(server, query, transport === 'udp' ? undefined : each);
+        return { server, query, transport: each, style, expected, label };
+      }),
+    ),
+  );
 }
 
 function isUp(finding: DnsFinding): boolean {

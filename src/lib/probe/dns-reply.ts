@@ -1,4 +1,4 @@
-import { messageOf } from '../system/errors.ts';
+import { errnoOf, messageOf } from '../system/errors.ts';
 import { RCODES, TYPE_OPT } from './dns-numbers.ts';
 import { readRecord, type DnsRecord, type RecordPlace } from './dns-record.ts';
 
@@ -72,7 +72,9 @@ export function readReply(message: Buffer, query: Buffer, maxBytes: number): Rea
       reply: { truncated, rcode: (extendedRcode << 4) | rcode, flags, answers },
     };
   } catch (error) {
-    return unacceptable(`a malformed answer (${messageOf(error)})`);
+    // Node's own error is that of a read over the end, and speaks of offsets.
+    const fault = errnoOf(error) === undefined ? messageOf(error) : 'cut short';
+    return unacceptable(`a malformed answer (${fault})`);
   }
 }
 
