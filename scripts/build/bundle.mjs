@@ -2,6 +2,7 @@ import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import path from 'node:path';
 import { build } from 'esbuild';
+import { lazyPackagesPlugin } from './lazy-packages-plugin.mjs';
 import { radiusPlugin } from './radius-plugin.mjs';
 import { yargsPlugin } from './yargs-plugin.mjs';
 
@@ -37,24 +38,31 @@ const PLUGINS = [yargsPlugin, radiusPlugin];
  * @throws when the bundle cannot be built, or needs anything that is not within it
  */
 export async function bundle(entry, outFile) {
-  const result = await build({
-    entryPoints: [entry],
+  /** @type {Set<string>} */
+  const inputs = new Set();
+  /** @type {import('esbuild').BuildOptions} */
+  const common = {
     absWorkingDir: ROOT,
-    outfile: outFile,
-    write: false,
     bundle: true,
-    format: 'iife',
     platform: 'node',
     target: 'node20.19',
     // A real import() would bring up the ESM loader, which costs more than most modules do.
     supported: { 'dynamic-import': false },
     treeShaking: true,
     legalComments: 'none', // dist/LICENSES.txt has them all
+    logLevel: 'silent',
+    plugins: PLUGINS,
+  };
+  const result = await build({
+    ...common,
+    entryPoints: [entry],
+    outfile: outFile,
+    write: false,
+    format: 'iife',
     banner: { js: HEAD },
     define: { __VERSION__: JSON.stringify(await packageVersion()) },
     metafile: true,
-    logLevel: 'silent',
-    plugins: PLUGINS,
+    plugins: [lazyPackagesPlugin(common, (input) => inputs.add(input)), ...PLUGINS],
   });
   for (const warning of result.warnings) throw new Error(`${entry}: ${warning.text}`);
 
@@ -67,7 +75,8 @@ export async function bundle(entry, outFile) {
   const text = result.outputFiles[0]?.text ?? '';
   await mkdir(path.dirname(outFile), { recursive: true });
   await replaceFile(outFile, text, 0o755);
-  return Object.keys(result.metafile.inputs);
+  for (const input of Object.keys(result.metafile.inputs)) inputs.add(input);
+  return [...inputs];
 }
 
 /**
