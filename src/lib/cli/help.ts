@@ -111,7 +111,7 @@ function describeOption(option: Option<unknown>): string {
   if (option.choices.some((choice) => !shown.includes(choice))) {
     notes.push(`of ${option.choices.join(', ')}`);
   }
-  if (option.kind === 'list') notes.push('repeatable');
+  if (option.kind === 'list' && !/repeatable/i.test(option.describe)) notes.push('repeatable');
   const standard =
     option.defaultNote ?? (option.kind === 'flag' ? '' : option.defaultTexts.join(', '));
   if (standard !== '') notes.push(`default: ${standard}`);
