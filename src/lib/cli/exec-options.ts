@@ -16,11 +16,11 @@ const argument: ValueParser<string> = Object.assign(
 /** The options that exec-probe has beside those of every probe. */
 export const execOptions = {
   command: list(argument, {
-    describe: 'The command, one argument each time, for configuration files; else it follows --',
+    describe: 'The command, one argument at a time, for configuration files; else it follows --.',
   }),
   'warning-is': value(oneOf('down', 'up'), {
     default: 'down',
-    describe: 'What exit status 1 means (the WARNING of monitoring plugins)',
+    describe: 'What exit status 1 means (the WARNING of monitoring plugins).',
   }),
 };
 

@@ -25,31 +25,33 @@ const attributeText: ValueParser<string> = Object.assign(
 export const radiusOptions = {
   server: value(endpoint(0), {
     default: '127.0.0.1',
-    defaultNote: '127.0.0.1, with the port of the mode: 18120, 1812 or 1813',
-    describe: 'The RADIUS server to ask',
+    defaultNote: '127.0.0.1, port 18120; 1812 in mode auth, 1813 in accounting',
+    describe: 'The RADIUS server to ask.',
   }),
   'secret-file': optional(file, {
-    describe: 'File with the shared secret, which others must not be able to read',
+    describe: 'File with the shared secret; others must not be able to read it.',
   }),
   mode: value(oneOf('status', 'auth', 'accounting'), {
     default: 'status',
-    describe: 'Ask for the server’s status, log a user in, or account for a session',
+    describe: 'Ask for the status, log a user in, or account for a session.',
   }),
-  user: optional(attributeText, { describe: 'User-Name, for auth; may be given for accounting' }),
+  user: optional(attributeText, {
+    describe: 'User-Name: for mode auth, and if wanted for accounting.',
+  }),
   'password-file': optional(file, {
-    describe: 'File with the user’s password, which others must not be able to read',
+    describe: 'File with the password for mode auth; others must not be able to read it.',
   }),
   expect: value(oneOf('accept', 'reject', 'any'), {
     default: 'accept',
-    describe: 'The answer to auth that means up',
+    describe: 'The answer that means up in mode auth; any: a Challenge too.',
   }),
   'require-message-authenticator': value(oneOf('auto', 'yes', 'no'), {
     default: 'auto',
-    describe: 'Refuse answers without Message-Authenticator; auto: in mode auth',
+    describe: 'Refuse answers without Message-Authenticator; auto: in mode auth.',
   }),
   'nas-identifier': value(attributeText, {
     default: 'anycast-ha',
-    describe: 'What the server knows this node as',
+    describe: 'What the server knows this node as.',
   }),
 };
 
