@@ -84,7 +84,7 @@ export function askOverUdp<Answer>(question: UdpQuestion<Answer>): Promise<UdpOu
 }
 
 /** Stands in for dns.lookup, which would load a resolver for what is an IP literal already. */
-function passLiteral(
+export function passLiteral(
   hostname: string,
   _options: unknown,
   callback: (error: null, address: string, family: number) => void,
