@@ -4,17 +4,17 @@ import { radiusProbe } from '../lib/probe/radius-probe.ts';
 
 void runProbeProgram({
   name: 'radius-probe',
-  summary: 'Advertise an anycast address while a RADIUS server answers on this node',
+  summary: 'Advertises a service address while a RADIUS server answers',
   table: radiusOptions,
   examples: [
     {
       command: 'radius-probe --secret-file /etc/anycast-ha/radius.secret',
-      meaning: 'ask the status server on 127.0.0.1:18120 and print the verdict',
+      meaning: 'asks the status server on 127.0.0.1:18120 and prints the verdict',
     },
     {
       command:
         'radius-probe -a 192.0.2.1 --secret-file /etc/anycast-ha/radius.secret --mode auth --user probe --password-file /etc/anycast-ha/radius.password',
-      meaning: 'advertise 192.0.2.1 while a test user can log in on port 1812',
+      meaning: 'advertises 192.0.2.1 while a test user can log in on port 1812',
     },
   ],
   prepare: prepareRadius,
