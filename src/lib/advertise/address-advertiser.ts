@@ -102,7 +102,7 @@ async function readBack(
     return {
       change,
       message: refusal ?? `the kernel took it, but ${difference}`,
-      notPermitted: refusal !== undefined && refusal.includes('Operation not permitted'),
+      notPermitted: refusal?.includes('Operation not permitted') === true,
     };
   });
 }

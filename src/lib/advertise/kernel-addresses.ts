@@ -42,6 +42,12 @@ export async function readInterface(run: RunCommand, name: string): Promise<Inte
     : { link: 'absent', addresses: new Map() };
 }
 
+/** All addresses of this node that are up, loopback included. */
+export function localAddresses(): ReadonlySet<string> {
+  const all = Object.values(networkInterfaces()).flatMap((infos) => infos ?? []);
+  return new Set(all.map(({ address }) => address));
+}
+
 const HOST_MASK_4 = '255.255.255.255';
 const HOST_MASK_6 = 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff';
 

@@ -1,5 +1,6 @@
 import type { Probe } from '../probe/probe.ts';
 import type { IpAddress } from '../system/ip-address.ts';
+import type { RouteOptions } from '../advertise/route-advertiser.ts';
 import type { OptionTable, Values } from './option.ts';
 
 /** What an entry in src/bin declares of a probe executable. */
@@ -20,6 +21,15 @@ export interface ProbeProgram<Table extends OptionTable, ProbeOptions> {
    */
   readonly prepare: (values: Values<Table>, operands: Operands) => Prepared<ProbeOptions>;
   readonly probe: Probe<ProbeOptions>;
+  /** What its advertisement is: addresses on an interface unless it says otherwise. */
+  readonly manages?: 'route';
+}
+
+/** A host route to an address, through an interface. */
+export interface RoutePlace {
+  readonly address: IpAddress;
+  readonly interface: string;
+  readonly options: RouteOptions;
 }
 
 export interface Example {
@@ -37,4 +47,6 @@ export interface Prepared<ProbeOptions> {
   readonly options: ProbeOptions;
   /** The addresses it will ask: none may be a service address, and all should be local. */
   readonly targets: readonly IpAddress[];
+  /** The route it manages, for a program that manages a route in place of addresses. */
+  readonly route?: RoutePlace;
 }

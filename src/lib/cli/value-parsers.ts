@@ -30,6 +30,16 @@ export const positiveDuration = parser('DURATION', (given) => {
   return ms;
 });
 
+/** A lease in milliseconds, or undefined for `off`: the kernel counts whole seconds. */
+export const leaseTime = parser('DURATION|off', (given) => {
+  if (given === 'off') return undefined;
+  const ms = parseDuration(given);
+  if (ms < 2000 || ms % 1000 !== 0) {
+    throw new RangeError(`'${given}' is no lease (whole seconds, at least 2s, or off)`);
+  }
+  return ms;
+});
+
 export function wholeNumber(min: number, max: number): ValueParser<number> {
   return parser('N', (given) => {
     const number = /^\d{1,9}$/.test(given) ? Number(given) : Number.NaN;
@@ -84,6 +94,21 @@ export const directory = parser('DIR', (given) => text(given), { completes: 'dir
 
 /** An IP literal: names are not resolved, because resolving may be what is broken. */
 export const ipAddress = parser('ADDR', parseAddress);
+
+/** An address that clients may use: neither loopback, nor multicast, nor link-local, nor none. */
+export const serviceAddress = parser('ADDR', (given) => {
+  const address = parseAddress(
+    given.replace(/\/(32|128)$/, (prefix) =>
+      (prefix === '/32') === given.includes('.') ? '' : prefix,
+    ),
+  );
+  const unusable =
+    address.family === 4
+      ? /^(0|127|22[4-9]|23\d|24\d|25[0-5])\.|^169\.254\./
+      : /^(::1?$|ff|fe[89ab])/;
+  if (unusable.test(address.text)) throw new RangeError(`'${given}' cannot be a service address`);
+  return address;
+});
 
 /** The name of a network interface (at most 15 bytes: IFNAMSIZ in net/if.h). */
 export const interfaceName = parser(

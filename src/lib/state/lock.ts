@@ -155,7 +155,7 @@ async function breakLock(request: LockRequest, found: string): Promise<void> {
     throw new StateError(`cannot break a dead lock: ${messageOf(error)}`, { cause: error });
   }
   try {
-    const result = await request.run('flock', ['-w', '1', '3'], { timeoutMs: 2000, fd3: fd });
+    const result = await request.run('flock', ['-w', '1', '0'], { timeoutMs: 2000, stdinFd: fd });
     if (result.exitCode === 0 && readLink(request.path) === found) {
       unlinkSync(request.path);
       request.log.step('took away the lock of a process that is gone');

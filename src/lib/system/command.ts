@@ -11,8 +11,8 @@ export interface CommandResult {
 export interface CommandOptions {
   readonly input?: string;
   readonly timeoutMs: number;
-  /** A file descriptor the child gets as its number 3. */
-  readonly fd3?: number;
+  /** A file descriptor that the child gets as its standard input, in place of `input`. */
+  readonly stdinFd?: number;
 }
 
 /** Runs a program of the system. The port through which everything is changed in the kernel. */
@@ -30,7 +30,7 @@ const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
  * in the result. The child is killed with SIGKILL after `timeoutMs`. execa is loaded only here,
  * and only when something has to be run: a pass without a change runs nothing.
  */
-export const runCommand: RunCommand = async (file, args, { input, timeoutMs, fd3 }) => {
+export const runCommand: RunCommand = async (file, args, { input, timeoutMs, stdinFd }) => {
   const { execa } = await import('execa');
   const result = await execa(file, args, {
     env: { PATH: SYSTEM_PATH, LC_ALL: 'C' },
@@ -40,8 +40,7 @@ export const runCommand: RunCommand = async (file, args, { input, timeoutMs, fd3
     timeout: timeoutMs,
     killSignal: 'SIGKILL',
     maxBuffer: 16 * 1024 * 1024,
-    input: input ?? '',
-    stdio: ['pipe', 'pipe', 'pipe', ...(fd3 === undefined ? [] : [fd3])],
+    ...(stdinFd === undefined ? { input: input ?? '' } : { stdin: stdinFd as 3 }), // any number, not just its types' 3 to 9
   });
   return {
     exitCode: result.exitCode,

@@ -1,0 +1,152 @@
+import { addressAdvertiser } from '../advertise/address-advertiser.ts';
+import type { Advertiser } from '../advertise/advertiser.ts';
+import type { IpBatch } from '../advertise/ip-batch.ts';
+import { localAddresses } from '../advertise/kernel-addresses.ts';
+import type { Advice, PassOptions } from '../pass/pass-options.ts';
+import type { AttemptContext } from '../pass/pass-ports.ts';
+import type { Verdict } from '../probe/probe.ts';
+import type { Place } from '../state/instance-state.ts';
+import { runCommand } from '../system/command.ts';
+import { ConfigurationError, UsageError } from '../system/errors.ts';
+import { isLoopback, type IpAddress } from '../system/ip-address.ts';
+import { addressProbeOptions } from './common-options.ts';
+import { instanceOfFile } from './config-file.ts';
+import type { OptionTable, Values } from './option.ts';
+import type { Operands, ProbeProgram } from './probe-program.ts';
+import { resolveOptions, type Source } from './resolve-options.ts';
+import { isName } from './value-parsers.ts';
+
+/** An instance that is ready to run. */
+export interface LoadedInstance {
+  readonly options: PassOptions;
+  readonly advertiser: Advertiser;
+  readonly probe: (context: AttemptContext) => Promise<Verdict>;
+  readonly onChange: string | undefined;
+  readonly metricsDir: string | undefined;
+}
+
+/** Where an instance comes from. */
+export interface InstanceSources {
+  /** The configuration file, or null for an instance that runs from flags. */
+  readonly path: string | null;
+  /** Flags, environment, and the file if there is one; the first that names an option wins. */
+  readonly sources: readonly Source[];
+  readonly operands: Operands;
+}
+
+/** The options of a program: its own, and those that every probe has. */
+export function fullTable<Table extends OptionTable, ProbeOptions>(
+  program: ProbeProgram<Table, ProbeOptions>,
+): Table & typeof addressProbeOptions {
+  return { ...program.table, ...addressProbeOptions };
+}
+
+/**
+ * Makes an instance of what its sources say.
+ *
+ * @throws UsageError or ConfigurationError, which names the flag or the key
+ */
+export function loadInstance<Table extends OptionTable, ProbeOptions>(
+  program: ProbeProgram<Table, ProbeOptions>,
+  from: InstanceSources,
+  batch: IpBatch,
+): LoadedInstance {
+  const own = resolveOptions(program.table, from.sources);
+  const values = resolveOptions(addressProbeOptions, from.sources);
+  const prepared = inFile(from.path, () => program.prepare(own, from.operands));
+  const places = values.address.map(({ text }): Place => ({
+    address: text,
+    interface: values.interface,
+  }));
+  const instance = values.instance ?? defaultInstance(program.name, from.path);
+  const advice = inFile(from.path, () => {
+    checkDecision(values);
+    return checkTargets(prepared.targets, places);
+  });
+  return {
+    options: passOptions(values, { instance, source: from.path, places, advice }),
+    advertiser: addressAdvertiser(runCommand, batch),
+    probe: ({ signal, log, health }) =>
+      program.probe(prepared.options, { signal, log, instance, health }),
+    onChange: values['on-change'],
+    metricsDir: values['metrics-dir'],
+  };
+}
+
+function defaultInstance(program: string, path: string | null): string {
+  const name = path === null ? program : instanceOfFile(path);
+  if (isName(name)) return name;
+  throw new ConfigurationError(
+    `${path ?? name}: '${name}' is no instance name (letters, digits and . _ : -): rename the file, or set instance`,
+  );
+}
+
+type CommonValues = Values<typeof addressProbeOptions>;
+
+function passOptions(
+  values: CommonValues,
+  rest: Pick<PassOptions, 'instance' | 'source' | 'places' | 'advice'>,
+): PassOptions {
+  return {
+    ...rest,
+    places: unique(rest.places),
+    mode: values.withdraw ? 'withdraw' : values['dry-run'] ? 'dry-run' : 'pass',
+    rise: values.rise,
+    fall: values.fall,
+    holdDownMs: values['hold-down'],
+    holdDownMaxMs: values['hold-down-max'],
+    timeoutMs: values.timeout,
+    attempts: values.attempts,
+    retryDelayMs: values['retry-delay'],
+    leaseMs: values.lease,
+    drainMs: values.drain,
+    stateDir: values['state-dir'],
+    persistDir: values['persist-dir'],
+    lockWaitMs: values['lock-wait'],
+  };
+}
+
+function unique(places: readonly Place[]): readonly Place[] {
+  return [...new Map(places.map((place) => [place.address, place])).values()];
+}
+
+function checkDecision(values: CommonValues): void {
+  if (values['hold-down'] > values['hold-down-max']) {
+    throw new UsageError('--hold-down: is longer than --hold-down-max');
+  }
+  if (values.withdraw && values['dry-run']) {
+    throw new UsageError('--withdraw: cannot be combined with --dry-run');
+  }
+}
+
+/**
+ * Once a service address is withdrawn, a question to it travels to a neighbour and is answered
+ * there: a probe must never ask one.
+ */
+function checkTargets(targets: readonly IpAddress[], places: readonly Place[]): readonly Advice[] {
+  const own = new Set(places.map(({ address }) => address));
+  const asked = targets.find(({ text }) => own.has(text));
+  if (asked !== undefined) {
+    throw new UsageError(
+      `the probe must not ask ${asked.text}: it is a service address, which another node answers while it is withdrawn here`,
+    );
+  }
+  if (places.length === 0) return [];
+  const foreign = targets.filter(
+    (target) => !isLoopback(target) && !localAddresses().has(target.text),
+  );
+  return foreign.map(({ text }) => ({
+    key: `foreign-target ${text}`,
+    message: `${text} is no address of this node: what it answers says nothing of the service here`,
+  }));
+}
+
+/** A mistake that a file holds is one of the configuration, whatever words it came in. */
+function inFile<T>(path: string | null, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (path === null || !(error instanceof UsageError)) throw error;
+    throw new ConfigurationError(`${path}: ${error.message}`, { cause: error });
+  }
+}

@@ -1,0 +1,98 @@
+import { ipBatch } from '../advertise/ip-batch.ts';
+import { runCommand } from '../system/command.ts';
+import { ConfigurationError, ReportedError, UsageError } from '../system/errors.ts';
+import { worstExitStatus } from '../system/exit-status.ts';
+import { generalOptions } from './common-options.ts';
+import { configurationFiles, configurationSource } from './config-file.ts';
+import {
+  fullTable,
+  loadInstance,
+  type InstanceSources,
+  type LoadedInstance,
+} from './load-instance.ts';
+import type { OptionTable } from './option.ts';
+import type { Output } from './output.ts';
+import type { Arguments } from './parse-arguments.ts';
+import type { ProbeProgram } from './probe-program.ts';
+import { runMain } from './run-main.ts';
+import {
+  argumentSource,
+  environmentSource,
+  resolveOptions,
+  type Source,
+} from './resolve-options.ts';
+import { runInstances } from './run-instances.ts';
+
+/** How long a change may wait for changes of other instances of the same process. */
+const BATCH_WINDOW_MS = 20;
+
+/** Runs a probe executable: one pass of each of its instances, then the process ends. */
+export function runProbeProgram<Table extends OptionTable, ProbeOptions>(
+  program: ProbeProgram<Table, ProbeOptions>,
+): Promise<never> {
+  const subject = { ...program, table: fullTable(program), synopsis: program.synopsis ?? '' };
+  return runMain(subject, async (args, output) => {
+    const ownUid = process.geteuid?.() ?? 0;
+    const { instances, failures } = loadAll(program, args, ownUid, output);
+    const { json, quiet } = resolveOptions(generalOptions, [argumentSource(args.texts)]);
+    const show = { name: program.name, ownUid, json, quiet };
+    const statuses = await runInstances(instances, output, show);
+    return worstExitStatus([...failures, ...statuses]);
+  });
+}
+
+interface Loading {
+  readonly instances: readonly LoadedInstance[];
+  /** The exit statuses of the instances that could not be loaded. */
+  readonly failures: readonly number[];
+}
+
+function loadAll<Table extends OptionTable, ProbeOptions>(
+  program: ProbeProgram<Table, ProbeOptions>,
+  args: Arguments,
+  ownUid: number,
+  output: Output,
+): Loading {
+  const table = fullTable(program);
+  const outer = [argumentSource(args.texts), environmentSource(process.env, table)];
+  const { operands } = args;
+  const given = args.texts.get('config') ?? [];
+  if (given.length === 0) {
+    const batch = ipBatch(runCommand, 0);
+    const from = { path: null, sources: outer, operands };
+    return { instances: [loadInstance(program, from, batch)], failures: [] };
+  }
+  const paths = configurationFiles(given);
+  if (paths.length > 1) refuseForMany(outer);
+  const batch = ipBatch(runCommand, paths.length > 1 ? BATCH_WINDOW_MS : 0);
+  const instances = new Map<string, LoadedInstance>();
+  const failures: number[] = [];
+  for (const path of paths) {
+    try {
+      const sources = [...outer, configurationSource(path, table, ownUid)];
+      const from: InstanceSources = { path, sources, operands };
+      const loaded = loadInstance(program, from, batch);
+      const name = loaded.options.instance;
+      const twin = instances.get(name)?.options.source;
+      if (twin !== undefined) {
+        throw new ConfigurationError(`${path}: instance '${name}' is ${twin ?? 'there'} already`);
+      }
+      instances.set(name, loaded);
+    } catch (error) {
+      // One broken configuration stops none of the others; a broken command line stops all.
+      if (!(error instanceof ReportedError) || error instanceof UsageError) throw error;
+      output.error(error.message);
+      failures.push(error.exitStatus);
+    }
+  }
+  return { instances: [...instances.values()], failures };
+}
+
+/** Options that cannot be the same for several instances. */
+function refuseForMany(sources: readonly Source[]): void {
+  for (const name of ['address', 'instance']) {
+    const source = sources.find(({ texts }) => texts.has(name));
+    if (source === undefined) continue;
+    throw new UsageError(`${source.label(name)}: cannot be given for several configurations`);
+  }
+}
