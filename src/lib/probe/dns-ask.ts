@@ -187,8 +187,7 @@ function acceptReply(asked: Asked, message: Buffer, maxBytes: number): DnsReply 
   const { ignored, question, context } = asked;
   ignored.count += 1;
   ignored.lastFault = reading.fault;
-  // A wrong id may be a stranger's guess: it says nothing of the server.
-  ignored.malformed ||= reading.authentic;
+  ignored.malformed ||= reading.malformed;
   if (ignored.count <= LOGGED_FAULTS) {
     context.log.step(`${question.label}: ignored ${reading.fault}`);
   }

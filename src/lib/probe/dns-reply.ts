@@ -16,8 +16,8 @@ export interface DnsReply {
 export interface Unacceptable {
   /** Fits behind 'ignored'. */
   readonly fault: string;
-  /** Whether only the asked server can have sent it: it has the id of the question. */
-  readonly authentic: boolean;
+  /** False for a wrong id: it may be late for another question, or a stranger's guess. */
+  readonly malformed: boolean;
 }
 
 export type Reading =
@@ -49,7 +49,7 @@ const WITHOUT_QUESTION: readonly number[] = [
  */
 export function readReply(message: Buffer, query: Buffer, maxBytes: number): Reading {
   if (message.length < HEADER_BYTES) {
-    return unacceptable(`${message.length} bytes, too few for DNS`, false);
+    return unacceptable(`${message.length} bytes, too few for DNS`);
   }
   if (message.readUInt16BE(0) !== query.readUInt16BE(0)) return unacceptable('a wrong id', false);
 
@@ -78,8 +78,8 @@ export function readReply(message: Buffer, query: Buffer, maxBytes: number): Rea
   }
 }
 
-function unacceptable(fault: string, authentic = true): Reading {
-  return { kind: 'unacceptable', fault, authentic };
+function unacceptable(fault: string, malformed = true): Reading {
+  return { kind: 'unacceptable', fault, malformed };
 }
 
 function isSet(bits: number, position: number): boolean {
