@@ -119,7 +119,7 @@ function judge(
   }
   if (body !== undefined && !body.test(Buffer.from(response.body, 'latin1').toString('utf8'))) {
     const part = response.isCut ? `first ${response.body.length} bytes of the body` : 'body';
-    return down('wrong-answer', `${name}: status ${code}, the ${part} does not match`);
+    return down('wrong-answer', `${name}: status ${code}, no match in the ${part}`);
   }
   return up(`${name}: status ${code} in ${tookMs} ms`);
 }

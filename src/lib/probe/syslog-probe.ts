@@ -2,7 +2,7 @@ import { monotonicMs, sleep } from '../system/clock.ts';
 import { errnoOf } from '../system/errors.ts';
 import { formatEndpoint } from '../system/ip-address.ts';
 import { randomHex } from '../system/random.ts';
-import { down, unknown, up, type Probe, type Verdict } from './probe.ts';
+import { down, unknown, up, type Probe, type ProbeContext, type Verdict } from './probe.ts';
 import { verdictOfSocketError } from './socket-fault.ts';
 import { openSyslogListener, type ListenAddress, type SyslogListener } from './syslog-listener.ts';
 import type { SyslogFormat, SyslogPriority } from './syslog-message.ts';
@@ -26,12 +26,11 @@ export const syslogProbe: Probe<SyslogProbeOptions> = async (options, { signal, 
   const { send, listen, format, priority } = options;
   const nonce = randomHex(16);
   const startMs = monotonicMs();
-  const listener = await listenOnceFree(listen, nonce, signal);
+  const listener = await listenOnceFree(listen, nonce, { signal, log });
   if ('status' in listener) return listener;
 
   const sentMs = monotonicMs();
   const waitedMs = sentMs - startMs;
-  if (waitedMs > 2 * PORT_RETRY_MS) log.step(`waited ${waitedMs} ms for the listener's port`);
   const way = `${formatSendTarget(send)} to ${formatListenAddress(listen)}`;
   const ended = new AbortController();
   const end = (): void => {
@@ -64,14 +63,15 @@ export const syslogProbe: Probe<SyslogProbeOptions> = async (options, { signal, 
 async function listenOnceFree(
   listen: ListenAddress,
   nonce: string,
-  signal: AbortSignal,
+  { signal, log }: ProbeContext,
 ): Promise<SyslogListener | Verdict> {
-  for (;;) {
+  for (let isFirst = true; ; isFirst = false) {
     try {
       return await openSyslogListener(listen, nonce);
     } catch (error) {
       const verdict = verdictOfSocketError(error, `listener ${formatListenAddress(listen)}`);
       if (errnoOf(error) !== 'EADDRINUSE' || signal.aborted) return verdict;
+      if (isFirst) log.step(`${verdict.detail}: waiting for it`);
     }
     await sleep(PORT_RETRY_MS, signal);
   }
