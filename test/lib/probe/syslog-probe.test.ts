@@ -195,17 +195,11 @@ describe("the listener's port", () => {
     const up = await forwarder((message) => [message]);
     const silent = await forwarder(() => []);
     await ask(up.port);
-    await (
-      await holdPort(listenPort)
-    )();
+    await expectFree(listenPort);
     await ask(silent.port, { timeoutMs: 50 });
-    await (
-      await holdPort(listenPort)
-    )();
+    await expectFree(listenPort);
     await ask(await freePort());
-    await (
-      await holdPort(listenPort)
-    )();
+    await expectFree(listenPort);
   });
 
   test('on an address that this node has not is unknown', async () => {
