@@ -1,5 +1,5 @@
 import { builtinModules } from 'node:module';
-import { build } from 'esbuild';
+import { build as bundle } from 'esbuild';
 
 /**
  * Packages that are imported by `await import('NAME')` serve what few runs need: help, a change
@@ -16,32 +16,44 @@ import { build } from 'esbuild';
 export function lazyPackagesPlugin(options, noteInput) {
   return {
     name: 'lazy-packages',
-    setup({ onLoad, onResolve }) {
-      onResolve({ filter: /^[^./]/ }, ({ kind, path: name, resolveDir }) => {
+    setup(build) {
+      build.onResolve({ filter: /^[^./]/ }, async ({ kind, path: name, resolveDir }) => {
         if (kind !== 'dynamic-import' || isBuiltin(name)) return undefined;
-        return { path: name, namespace: 'lazy-package', pluginData: resolveDir };
+        const found = await build.resolve(name, { resolveDir, kind: 'import-statement' });
+        return { ...found, namespace: 'lazy-package', pluginData: name };
       });
-      onLoad({ filter: /./, namespace: 'lazy-package' }, async ({ path: name, pluginData }) => {
-        const resolveDir = String(pluginData);
-        const result = await build({
+      build.onLoad({ filter: /./, namespace: 'lazy-package' }, async ({ path, pluginData }) => {
+        const common = {
           ...options,
-          stdin: { contents: `module.exports = require('${name}');`, resolveDir },
-          format: 'cjs',
+          entryPoints: [path],
+          outfile: 'package.js', // which is not written
           minifyWhitespace: true,
           minifySyntax: true,
-          write: false,
-          metafile: true,
-        });
-        for (const input of Object.keys(result.metafile.inputs)) {
-          if (input !== '<stdin>') noteInput(input);
-        }
-        const code = `${result.outputFiles[0]?.text ?? ''}//# sourceURL=${name}\n`;
-        return {
-          contents: `Function('require', 'module', ${JSON.stringify(code)})(process.getBuiltinModule, module);`,
         };
+        // The first tells what the package exports, the second is in a form that a function takes.
+        const asModule = await bundle({ ...common, format: 'esm', metafile: true, write: false });
+        const asFunction = await bundle({ ...common, format: 'cjs', write: false });
+        Object.keys(asModule.metafile.inputs).forEach(noteInput);
+        const exported = Object.values(asModule.metafile.outputs)[0]?.exports ?? [];
+        const code = `${asFunction.outputFiles[0]?.text ?? ''}//# sourceURL=${String(pluginData)}\n`;
+        return { contents: lazyModule(code, exported) };
       });
     },
   };
+}
+
+/**
+ * @param {string} code the package as the body of a CommonJS module
+ * @param {string[]} exported the names it exports; only `default` when it is CommonJS itself
+ * @returns {string} a module that exports the same
+ */
+function lazyModule(code, exported) {
+  const names = exported.filter((name) => /^[A-Za-z_$][\w$]*$/.test(name) && name !== 'default');
+  return `const module = { exports: {} };
+Function('require', 'module', ${JSON.stringify(code)})(process.getBuiltinModule, module);
+export const { ${names.join(', ')} } = module.exports;
+export default module.exports.__esModule ? module.exports.default : module.exports;
+`;
 }
 
 /** @param {string} name */

@@ -77,8 +77,10 @@ export async function renderHelp(subject: HelpSubject, width: number): Promise<s
     });
     screen.group(keys, `${group}:`);
   }
-  for (const { command, meaning } of subject.examples) screen.example(command, meaning);
-  screen.epilogue(subject.epilogue ?? describeExitStatuses(PROBE_STATUSES));
+  // yargs' own examples are two columns, in which a command line that is long is torn apart.
+  const examples = subject.examples.map(({ command, meaning }) => `  ${command}\n      ${meaning}`);
+  const statuses = subject.epilogue ?? describeExitStatuses(PROBE_STATUSES);
+  screen.epilogue(['Examples:', ...examples, '', statuses].join('\n'));
   const text = await screen.getHelp();
   return text.replace(/[ \t]+$/gm, '').trimEnd();
 }

@@ -65,6 +65,15 @@ describe('help', () => {
     expect(second.search(/\S/)).toBe(first.indexOf('header flags'));
   });
 
+  test('keeps the command line of an example in one piece, its meaning below', async () => {
+    const command = `sample-probe ${'--address 192.0.2.1 '.repeat(3)}--mode status`;
+    const subject = { ...exampleSubject, examples: [{ command, meaning: 'in words '.repeat(12) }] };
+    const [line, ...meaning] = group(await renderHelp(subject, 90), 'Examples:');
+    expect(line).toBe(`  ${command}`);
+    expect(meaning).toHaveLength(2);
+    for (const part of meaning) expect(part).toMatch(/^ {6}in words/);
+  });
+
   test('says nothing of types, and leaves no blanks at the ends of lines', async () => {
     const text = await renderHelp(exampleSubject, 80);
     expect(text).not.toMatch(/\[(?:string|boolean|array|number)\]/);
