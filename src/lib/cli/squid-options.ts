@@ -52,34 +52,34 @@ export const authority: ValueParser<string> = Object.assign(
 /** The options that squid-probe has beside those of every probe. */
 export const squidOptions = {
   proxy: value(endpoint(3128), {
-    describe: 'The proxy to ask',
+    describe: 'The proxy to ask.',
     default: '127.0.0.1:3128',
   }),
   url: optional(proxyUrl, {
     describe:
-      'What to ask for: http://…, or a path that the proxy has itself; {nonce} becomes random digits, to get past caches',
+      'What to ask for: http://…, or a path that the proxy has itself; {nonce} becomes random digits, to get past caches.',
     defaultNote: OWN_ICON,
   }),
   method: optional(oneOf('GET', 'HEAD', 'OPTIONS'), {
-    describe: 'How to ask for the URL',
+    describe: 'How to ask for the URL.',
     defaultNote: 'GET',
   }),
   connect: optional(authority, {
-    describe: 'Ask for a tunnel to there instead of a URL; nothing is sent through it',
+    describe: 'Ask for a tunnel to there instead of a URL; nothing is sent through it.',
   }),
   status: value(statusRanges, {
-    describe: 'Status codes that are right; redirects are not followed',
+    describe: 'Status codes that are right; redirects are not followed.',
     default: '200-299',
   }),
   body: optional(regularExpression, {
-    describe: 'What must be found in the first 1 MiB of the body, taken as UTF-8',
+    describe: 'What must be found in the first 1 MiB of the body, taken as UTF-8.',
   }),
   'proxy-user': optional(text, {
     metavar: 'NAME',
-    describe: 'Log in to the proxy with this name (Basic)',
+    describe: 'Log in to the proxy with this name (Basic).',
   }),
   'proxy-password-file': optional(file, {
-    describe: 'File with the password, which others must not be able to read',
+    describe: 'File with the password, which others must not be able to read.',
   }),
 };
 

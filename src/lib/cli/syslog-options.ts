@@ -74,23 +74,23 @@ function isKeyOf<T extends object>(table: T, key: PropertyKey): key is keyof T {
 /** The options that syslog-probe has beside those of every probe. */
 export const syslogOptions = {
   send: value(sendTarget, {
-    describe: 'Where the syslog daemon takes messages; unix: needs logger(1)',
+    describe: 'Where the syslog daemon takes messages; unix: needs logger(1).',
     default: 'udp://127.0.0.1:5514',
   }),
   listen: value(listenAddress, {
-    describe: 'Where the syslog daemon sends them on to: the probe listens there',
+    describe: 'Where the syslog daemon sends them on to: the probe listens there.',
     default: 'udp://127.0.0.1:5515',
   }),
   format: value(oneOf('rfc3164', 'rfc5424'), {
-    describe: 'How the message is written',
+    describe: 'How the message is written.',
     default: 'rfc3164',
   }),
   priority: value(syslogPriority, {
-    describe: "The message's facility and severity",
+    describe: "The message's facility and severity.",
     default: 'local0.debug',
   }),
   framing: optional(oneOf('lf', 'octet-counting'), {
-    describe: 'How the end of a message is marked in a TCP stream (RFC 6587)',
+    describe: 'How the end of a message is marked in a TCP stream (RFC 6587).',
     defaultNote: 'lf for rfc3164, octet-counting for rfc5424',
   }),
 };
