@@ -48,6 +48,17 @@ export function localAddresses(): ReadonlySet<string> {
   return new Set(all.map(({ address }) => address));
 }
 
+/** The interface that has an address as a host prefix, if one has. */
+export function interfaceOf(address: string): string | undefined {
+  for (const [label, infos] of Object.entries(networkInterfaces())) {
+    for (const info of infos ?? []) {
+      const isHost = info.netmask === (info.family === 'IPv4' ? HOST_MASK_4 : HOST_MASK_6);
+      if (isHost && info.address === address) return label.split(':')[0];
+    }
+  }
+  return undefined;
+}
+
 const HOST_MASK_4 = '255.255.255.255';
 const HOST_MASK_6 = 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff';
 

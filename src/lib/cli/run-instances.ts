@@ -4,7 +4,7 @@ import { reportOf, type PassReport } from '../pass/pass-report.ts';
 import { endSignalSuspension } from '../pass/withdraw-instance.ts';
 import { monotonicMs, systemClock } from '../system/clock.ts';
 import { runCommand } from '../system/command.ts';
-import { errnoOf, messageOf, ReportedError } from '../system/errors.ts';
+import { errnoOf, messageOf, ReportedError, stackOf } from '../system/errors.ts';
 import { ExitStatus } from '../system/exit-status.ts';
 import { prefixedLog, type Log } from '../system/log.ts';
 import { jsonReport } from './json-report.ts';
@@ -90,9 +90,7 @@ function reportFailure(instance: string, error: unknown, log: Log): PassReport {
     log.error(`a system call failed: ${messageOf(error)}`);
     return { ...blank, exitStatus: ExitStatus.unknown, problems: [messageOf(error)] };
   }
-  log.error(
-    `this is a bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-  );
+  log.error(`this is a bug: ${stackOf(error)}`);
   return { ...blank, exitStatus: ExitStatus.bug, problems: [messageOf(error)] };
 }
 

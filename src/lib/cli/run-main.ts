@@ -1,4 +1,4 @@
-import { messageOf, ReportedError } from '../system/errors.ts';
+import { messageOf, ReportedError, stackOf } from '../system/errors.ts';
 import { ExitStatus } from '../system/exit-status.ts';
 import { generalOptions } from './common-options.ts';
 import type { HelpSubject } from './help.ts';
@@ -24,9 +24,7 @@ async function main(
   const { name } = subject;
   let output = createOutput({ name, verbose: false, quiet: false, environment: process.env });
   const bug = (error: unknown): number => {
-    output.error(
-      `this is a bug: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-    );
+    output.error(`this is a bug: ${stackOf(error)}`);
     return ExitStatus.bug;
   };
   process.on('uncaughtException', (error) => {

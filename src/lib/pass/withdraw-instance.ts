@@ -1,9 +1,9 @@
 import { placeLabel } from '../advertise/advertiser.ts';
-import { initialHealth, type InstanceState } from '../state/instance-state.ts';
 import { removeSuspension, writeSuspension } from '../state/suspensions.ts';
 import { usableState } from './assess.ts';
+import { blankState } from './blank-state.ts';
 import { droppedPlaces, releasePlaces } from './ownership.ts';
-import { passDeadlineMs, type PassOptions } from './pass-options.ts';
+import type { PassOptions } from './pass-options.ts';
 import type { PassPorts } from './pass-ports.ts';
 import { reportOf, type PassReport } from './pass-report.ts';
 import { openSession, type Session } from './session.ts';
@@ -72,37 +72,13 @@ async function withdrawWithin(
       : [];
   const places = [...options.places, ...dropped];
   const { present } = await ports.advertiser.read(places);
-  const state = before ?? blankState(options, present.size > 0, ports);
+  const { instance, source } = options;
+  const { kind } = ports.advertiser;
+  const blank = { instance, source, kind, places: options.places };
+  const state = before ?? blankState(blank, present.size > 0, ports.clock.now());
   const ids = readSuspensions(options, ports.clock, ports.ownUid).active.map(({ id }) => id);
   const known = { ...state, suspensionIds: why === 'suspend' ? ids : state.suspensionIds };
   const withdrawal = await withdrawPlaces(session, known, places, options.drainMs, ports);
   if (why === 'forget') releasePlaces(session, options.instance, places);
   return withdrawal;
-}
-
-/** The state of an instance of which only the kernel tells something. */
-function blankState(options: PassOptions, present: boolean, ports: PassPorts): InstanceState {
-  const now = ports.clock.now();
-  return {
-    version: 1,
-    instance: options.instance,
-    bootId: now.bootId,
-    source: options.source,
-    kind: ports.advertiser.kind,
-    places: [...options.places],
-    health: initialHealth(present ? 'up' : 'down', now),
-    advertising: present,
-    advertisingChangedAtMs: now.bootMs,
-    transitions: 0,
-    leaseFromMs: null,
-    leaseMs: options.leaseMs ?? null,
-    lastPass: null,
-    intervalMs: null,
-    deadlineMs: passDeadlineMs(options),
-    fall: options.fall,
-    rise: options.rise,
-    suspensionIds: [],
-    drain: null,
-    warned: [],
-  };
 }

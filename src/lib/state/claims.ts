@@ -55,14 +55,21 @@ export function releaseClaim(folder: string, address: string, instance: string):
 
 /** The addresses an instance owns: what is left to know of it when its state is lost. */
 export function claimedAddresses(folder: string, instance: string): readonly string[] {
-  let names: readonly string[];
+  return namesIn(folder).filter((address) => claimOwner(folder, address) === instance);
+}
+
+/** The instances that own any address. Throws StateError. */
+export function claimedInstances(folder: string): readonly string[] {
+  return namesIn(folder).flatMap((address) => claimOwner(folder, address) ?? []);
+}
+
+function namesIn(folder: string): readonly string[] {
   try {
-    names = readdirSync(folder);
+    return readdirSync(folder);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return [];
     throw new StateError(`cannot read ${folder}: ${messageOf(error)}`, { cause: error });
   }
-  return names.filter((address) => claimOwner(folder, address) === instance);
 }
 
 function makeFolder(folder: string): void {

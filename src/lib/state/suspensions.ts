@@ -68,18 +68,22 @@ export interface NewSuspension {
   readonly forMs: number | undefined;
   readonly acrossReboot: boolean;
   readonly processes: readonly ProcessIdentity[] | undefined;
+  /** Given when an existing suspension is written anew, so that it counts as the same one. */
+  readonly id?: string;
 }
 
 /**
  * Writes a suspension, in place of the holder's former one.
  *
  * @param folder where: the suspensions folder of the state, or the persistent one
+ * @returns the suspension's id
  * @throws StateError when it cannot be written: then nothing is suspended
  */
-export function writeSuspension(folder: string, request: NewSuspension, now: Moment): void {
+export function writeSuspension(folder: string, request: NewSuspension, now: Moment): string {
+  const id = request.id ?? randomHex(8);
   const suspension: Suspension = {
     version: 1,
-    id: randomHex(8),
+    id,
     reason: request.reason,
     sinceWallMs: now.wallMs,
     bootId: now.bootId,
@@ -95,6 +99,7 @@ export function writeSuspension(folder: string, request: NewSuspension, now: Mom
   } catch (error) {
     throw new StateError(`cannot write the suspension: ${messageOf(error)}`, { cause: error });
   }
+  return id;
 }
 
 /** Ends a holder's suspension. Returns whether there was one. Throws StateError. */

@@ -1,0 +1,91 @@
+import { generalOptions } from './common-options.ts';
+import { flag, optional, value } from './option.ts';
+import { duration, instanceName, positiveDuration, text } from './value-parsers.ts';
+
+const WHICH = 'Which';
+const HOW = 'How';
+
+const all = flag({
+  group: WHICH,
+  configurable: false,
+  describe: 'All instances that run on this node.',
+});
+
+/** The options of ha-suspend. */
+export const suspendOptions = {
+  all,
+  reason: value(text, {
+    group: HOW,
+    default: 'maintenance',
+    configurable: false,
+    describe: 'Why, for ha-status and the log.',
+  }),
+  for: optional(positiveDuration, {
+    group: HOW,
+    configurable: false,
+    describe: 'How long at most: the suspension ends by itself.',
+    defaultNote: 'until it is resumed',
+  }),
+  by: value(instanceName, {
+    group: HOW,
+    default: 'manual',
+    metavar: 'HOLDER',
+    configurable: false,
+    describe: 'Who suspends: each holder resumes for itself, and the last one brings it back.',
+  }),
+  'across-reboot': flag({
+    group: HOW,
+    configurable: false,
+    describe: 'Stay suspended when the node reboots.',
+  }),
+  drain: value(duration, {
+    group: HOW,
+    default: '5s',
+    describe: 'How long to answer on after the withdrawal.',
+  }),
+  'keep-on-failure': flag({
+    group: HOW,
+    configurable: false,
+    describe: 'Stay suspended when the command fails.',
+  }),
+  ...generalOptions,
+} as const;
+
+/** The options of ha-resume. */
+export const resumeOptions = {
+  all,
+  by: value(instanceName, {
+    group: HOW,
+    default: 'manual',
+    metavar: 'HOLDER',
+    configurable: false,
+    describe: 'Whose suspension ends.',
+  }),
+  everyone: flag({
+    group: HOW,
+    configurable: false,
+    describe: 'End the suspensions of all holders.',
+  }),
+  wait: optional(positiveDuration, {
+    group: HOW,
+    configurable: false,
+    describe: 'Wait until it is advertised again; exit 1 when it is not by then.',
+    defaultNote: 'return at once',
+  }),
+  ...generalOptions,
+} as const;
+
+/** The options of ha-status. */
+export const statusOptions = {
+  watch: flag({
+    group: HOW,
+    configurable: false,
+    describe: 'Show it anew every second, until interrupted.',
+  }),
+  plugin: flag({
+    group: HOW,
+    configurable: false,
+    describe: 'Print one line and exit as a monitoring plugin does: 0, 1, 2 or 3.',
+  }),
+  ...generalOptions,
+} as const;

@@ -1,0 +1,43 @@
+import { selectInstances } from '../pass/known-instances.ts';
+import { awaitAdvertised, resumeInstance } from '../pass/resume.ts';
+import { formatDuration } from '../system/duration.ts';
+import { ExitStatus } from '../system/exit-status.ts';
+import type { resumeOptions } from './ha-options.ts';
+import { nodeContext } from './node-context.ts';
+import type { Values } from './option.ts';
+import type { Output } from './output.ts';
+import type { Operands } from './probe-program.ts';
+import { namedInstances } from './run-ha-program.ts';
+import { listenForSignals } from './signals.ts';
+
+/**
+ * Ends suspensions.
+ *
+ * @returns 0, or with --wait 1 when an instance is not advertised in time
+ */
+export async function haResume(
+  values: Values<typeof resumeOptions>,
+  operands: Operands,
+  output: Output,
+): Promise<number> {
+  const names = namedInstances(operands, values.all);
+  const context = nodeContext(values, output);
+  const instances = selectInstances(names, values.all, context);
+  const holder = values.everyone ? undefined : values.by;
+  for (const instance of instances) resumeInstance(instance, holder, context);
+  const { wait } = values;
+  if (wait === undefined) return ExitStatus.up;
+  const signals = listenForSignals();
+  const results = await Promise.all(
+    instances.map(async (instance) => ({
+      instance,
+      ...(await awaitAdvertised(instance, wait, context, signals.signal)),
+    })),
+  );
+  if (signals.requested() === 'leave') return signals.leaveStatus();
+  const missing = results.filter(({ advertised }) => !advertised);
+  for (const { instance, why } of missing) {
+    output.error(`${instance}: not advertised after ${formatDuration(wait)}: ${why}`);
+  }
+  return missing.length === 0 ? ExitStatus.up : ExitStatus.down;
+}

@@ -1,0 +1,60 @@
+import { runningInstances, selectInstances } from '../pass/known-instances.ts';
+import { readStatus, type InstanceStatus } from '../pass/status.ts';
+import { sleep } from '../system/clock.ts';
+import { ExitStatus } from '../system/exit-status.ts';
+import type { statusOptions } from './ha-options.ts';
+import { nodeContext } from './node-context.ts';
+import type { Values } from './option.ts';
+import { write, type Output } from './output.ts';
+import type { Operands } from './probe-program.ts';
+import { listenForSignals } from './signals.ts';
+import { isAsItShouldBe, jsonStatus, renderStatus } from './status-text.ts';
+
+const WATCH_MS = 1000;
+/** Cursor home, and clear what follows (ECMA-48 8.3.21, 8.3.39): no flicker. */
+const HOME = '\u001b[H';
+const CLEAR_REST = '\u001b[J';
+
+/**
+ * Shows how instances are.
+ *
+ * @returns 0 when all are as they should be, 1 when not; with --plugin 0, 1, 2 or 3
+ */
+export async function haStatus(
+  values: Values<typeof statusOptions>,
+  { positional }: Operands,
+  output: Output,
+): Promise<number> {
+  const context = nodeContext(values, output);
+  const look = async (): Promise<readonly InstanceStatus[]> => {
+    const names =
+      positional.length === 0
+        ? runningInstances(context)
+        : selectInstances(positional, false, context);
+    return Promise.all(names.map((name) => readStatus(name, context)));
+  };
+  const show = (statuses: readonly InstanceStatus[]): string =>
+    values.json
+      ? statuses.map((status) => `${jsonStatus(status)}\n`).join('')
+      : renderStatus(statuses, values.verbose);
+  if (values.plugin) {
+    const { pluginStatus } = await import('./status-plugin.ts');
+    const { line, exitStatus } = pluginStatus(await look());
+    output.result(line);
+    return exitStatus;
+  }
+  if (!values.watch) {
+    const statuses = await look();
+    if (!values.quiet) write(1, show(statuses));
+    return statuses.every(isAsItShouldBe) ? ExitStatus.up : ExitStatus.down;
+  }
+  const signals = listenForSignals();
+  const { isatty } = await import('node:tty');
+  const terminal = isatty(1);
+  while (!signals.signal.aborted) {
+    const text = show(await look());
+    write(1, terminal ? `${HOME}${text.replaceAll('\n', '\u001b[K\n')}${CLEAR_REST}` : text);
+    await sleep(WATCH_MS, signals.signal);
+  }
+  return ExitStatus.up; // watching ends by being interrupted
+}

@@ -1,0 +1,62 @@
+import { selectInstances } from '../pass/known-instances.ts';
+import type { NodeContext } from '../pass/node-context.ts';
+import { suspendInstances, type SuspensionRequest } from '../pass/suspend.ts';
+import { UsageError } from '../system/errors.ts';
+import { ExitStatus } from '../system/exit-status.ts';
+import type { suspendOptions } from './ha-options.ts';
+import { nodeContext } from './node-context.ts';
+import type { Values } from './option.ts';
+import type { Output } from './output.ts';
+import type { Operands } from './probe-program.ts';
+import { namedInstances } from './run-ha-program.ts';
+import { listenForSignals } from './signals.ts';
+
+/**
+ * Suspends instances: with a command behind `--` for as long as it runs, else until they are
+ * resumed.
+ *
+ * @returns 0 when the kernel shows that they are out and the drain is over, or the command's own
+ *   exit status
+ */
+export async function haSuspend(
+  values: Values<typeof suspendOptions>,
+  operands: Operands,
+  output: Output,
+): Promise<number> {
+  const names = namedInstances(operands, values.all);
+  const context = nodeContext(values, output);
+  const request: SuspensionRequest = {
+    holder: values.by,
+    reason: values.reason,
+    forMs: values.for,
+    acrossReboot: values['across-reboot'],
+    drainMs: values.drain,
+    processes: undefined,
+  };
+  const instances = selectInstances(names, values.all, context);
+  const [command, ...args] = operands.rest;
+  if (command !== undefined) {
+    if (request.acrossReboot) {
+      throw new UsageError('--across-reboot: a command does not survive a reboot');
+    }
+    const { suspendDuring } = await import('./suspend-during.ts');
+    const keep = values['keep-on-failure'];
+    return suspendDuring({ command, args }, instances, request, keep, context);
+  }
+  if (values['keep-on-failure'])
+    throw new UsageError('--keep-on-failure: needs a command behind --');
+  return suspendNow(instances, request, context);
+}
+
+async function suspendNow(
+  instances: readonly string[],
+  request: SuspensionRequest,
+  context: NodeContext,
+): Promise<number> {
+  const signals = listenForSignals();
+  await suspendInstances(instances, request, context, signals.signal);
+  const asked = signals.requested();
+  if (asked === undefined) return ExitStatus.up;
+  context.log.warning('interrupted: suspended all the same, but the drain was cut short');
+  return asked === 'leave' ? signals.leaveStatus() : ExitStatus.up;
+}

@@ -1,0 +1,26 @@
+import { addressAdvertiser } from '../advertise/address-advertiser.ts';
+import { ipBatch } from '../advertise/ip-batch.ts';
+import type { NodeContext } from '../pass/node-context.ts';
+import { systemClock } from '../system/clock.ts';
+import { runCommand } from '../system/command.ts';
+import type { Log } from '../system/log.ts';
+import type { generalOptions } from './common-options.ts';
+import type { Values } from './option.ts';
+
+/** What the ha-* commands work with on this machine. */
+export function nodeContext(
+  values: Pick<Values<typeof generalOptions>, 'state-dir' | 'persist-dir' | 'lock-wait'>,
+  log: Log,
+): NodeContext {
+  const batch = ipBatch(runCommand, 0);
+  return {
+    stateDir: values['state-dir'],
+    persistDir: values['persist-dir'],
+    lockWaitMs: values['lock-wait'],
+    clock: systemClock,
+    log,
+    run: runCommand,
+    ownUid: process.geteuid?.() ?? 0,
+    advertiserFor: () => addressAdvertiser(runCommand, batch),
+  };
+}

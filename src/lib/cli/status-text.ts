@@ -1,0 +1,132 @@
+import type { InstanceStatus } from '../pass/status.ts';
+import type { ActiveSuspension } from '../state/suspensions.ts';
+import { formatDuration } from '../system/duration.ts';
+import { printable } from './output.ts';
+
+/** Whether nobody has to look at an instance: it works, or is out on purpose. */
+export function isAsItShouldBe({ state, suspensions, inconsistent }: InstanceStatus): boolean {
+  if (inconsistent.length > 0) return false;
+  return suspensions.length > 0 || state?.health.status === 'up';
+}
+
+/**
+ * A table that a person reads at a glance: a line per instance, below it its addresses, its
+ * suspensions and what is inconsistent.
+ *
+ * @param verbose the last verdict also where all is well
+ */
+export function renderStatus(statuses: readonly InstanceStatus[], verbose: boolean): string {
+  if (statuses.length === 0) return 'no instance has run here since boot\n';
+  const rows = statuses.map((status) => summaryOf(status));
+  const widths = HEADER.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]): string =>
+    `${cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd()}\n`;
+  const body = statuses.map((status, index) => {
+    const details = detailsOf(status, verbose).map((detail) => `  ${printable(detail)}\n`);
+    return line(rows[index] ?? []) + details.join('');
+  });
+  return line(HEADER) + body.join('');
+}
+
+const HEADER = ['INSTANCE', 'STATE', 'HEALTH', 'LAST PASS', 'LEASE LEFT'];
+
+function summaryOf({
+  instance,
+  state,
+  places,
+  suspensions,
+  now,
+  leaseLeftMs,
+}: InstanceStatus): string[] {
+  const present = places.filter((place) => place.present).length;
+  const shown =
+    present === places.length && present > 0
+      ? 'advertised'
+      : present > 0
+        ? `advertised in part`
+        : suspensions.length > 0
+          ? 'suspended'
+          : 'withdrawn';
+  const health =
+    state === undefined
+      ? '-'
+      : state.health.status === 'up'
+        ? `up, ${state.health.failures}/${state.fall} failures`
+        : `down, ${state.health.successes}/${state.rise} successes`;
+  const last =
+    state?.lastPass == null
+      ? '-'
+      : `${state.lastPass.status}, ${formatDuration(now.bootMs - state.lastPass.atMs)} ago`;
+  const lease =
+    present === 0 ? '-' : leaseLeftMs === undefined ? 'no end' : formatDuration(leaseLeftMs);
+  return [instance, shown, health, last, lease];
+}
+
+function detailsOf(status: InstanceStatus, verbose: boolean): readonly string[] {
+  const { state, places, suspensions, inconsistent, now } = status;
+  const details = places.map(({ address, interface: device, present }) => {
+    const prefix = `${address}/${address.includes(':') ? 128 : 32}`;
+    return `${present ? '+' : '-'} ${prefix} dev ${device} ${present ? 'present' : 'absent'}`;
+  });
+  for (const suspension of suspensions) details.push(describe(suspension, now.wallMs));
+  const last = state?.lastPass;
+  if (last != null && (verbose || last.status !== 'up')) {
+    details.push(
+      `last verdict: ${last.status}${last.reason === null ? '' : ` (${last.reason})`}: ${last.detail}`,
+    );
+  }
+  if (state != null && state.drain !== null && state.drain.untilMs > now.bootMs) {
+    details.push(`draining for ${formatDuration(state.drain.untilMs - now.bootMs)} more`);
+  }
+  return [...details, ...inconsistent.map((text) => `! ${text}`)];
+}
+
+function describe(suspension: ActiveSuspension, nowMs: number): string {
+  const { holder, reason, sinceWallMs, leftMs, acrossReboot, boundToProcess } = suspension;
+  const parts = [`suspended by ${holder}`, reason];
+  if (sinceWallMs !== undefined)
+    parts.push(`since ${formatDuration(Math.max(0, nowMs - sinceWallMs))}`);
+  if (leftMs !== undefined) parts.push(`for ${formatDuration(leftMs)} more`);
+  if (boundToProcess) parts.push('while its command runs');
+  if (acrossReboot) parts.push('across reboots');
+  return parts.join(', ');
+}
+
+/** The status of an instance as one line of JSON. */
+export function jsonStatus(status: InstanceStatus): string {
+  const { instance, state, gap, places, suspensions, inconsistent, now, leaseLeftMs } = status;
+  const last = state?.lastPass ?? null;
+  return JSON.stringify({
+    instance,
+    as_it_should_be: isAsItShouldBe(status),
+    health: state?.health.status ?? null,
+    successes: state?.health.successes ?? null,
+    failures: state?.health.failures ?? null,
+    transitions: state?.transitions ?? null,
+    last_verdict: last?.status ?? null,
+    last_reason: last?.reason ?? null,
+    last_detail: last?.detail ?? null,
+    last_pass_age_seconds: last === null ? null : (now.bootMs - last.atMs) / 1000,
+    interval_seconds: state?.intervalMs == null ? null : state.intervalMs / 1000,
+    addresses: places.map(({ address, interface: device, present }) => ({
+      address,
+      interface: device,
+      present,
+    })),
+    lease_left_seconds: leaseLeftMs === undefined ? null : leaseLeftMs / 1000,
+    suspensions: suspensions.map((suspension) => ({
+      holder: suspension.holder,
+      reason: suspension.reason,
+      left_seconds: suspension.leftMs === undefined ? null : suspension.leftMs / 1000,
+      across_reboot: suspension.acrossReboot,
+      bound_to_process: suspension.boundToProcess,
+    })),
+    state_problem: gap ?? null,
+    inconsistent,
+  });
+}

@@ -1,0 +1,130 @@
+import { execa } from 'execa';
+import { constants } from 'node:os';
+import { isatty } from 'node:tty';
+import type { NodeContext } from '../pass/node-context.ts';
+import { resumeInstance } from '../pass/resume.ts';
+import { holdSuspension, suspendInstances, type SuspensionRequest } from '../pass/suspend.ts';
+import { identityOf, ownIdentity } from '../system/process-identity.ts';
+
+export interface CommandLine {
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
+type Forwarded = (typeof FORWARDED)[number];
+
+/** What a shell exits with for a command that it cannot find, or cannot run (POSIX 2.8.2). */
+const NOT_FOUND = 127;
+const NOT_EXECUTABLE = 126;
+const SIGNAL_BASE = 128;
+
+/**
+ * Suspends instances, runs a command, and resumes them whatever became of it. The suspension is
+ * bound to this process and to the command's: should both be killed, it ends with them.
+ *
+ * @param keepOnFailure leave them suspended, bound to nothing, when the command fails
+ * @returns the command's exit status; 128 + N when signal N ended it or came before it began
+ * @throws as `suspendInstances`: then the command was not run, and the instances are resumed
+ */
+export async function suspendDuring(
+  line: CommandLine,
+  instances: readonly string[],
+  request: SuspensionRequest,
+  keepOnFailure: boolean,
+  context: NodeContext,
+): Promise<number> {
+  const signals = forwardSignals();
+  const self = ownIdentity();
+  let ids: ReadonlyMap<string, string> = new Map();
+  let failed = false;
+  try {
+    ids = await suspendInstances(
+      instances,
+      { ...request, processes: [self] },
+      context,
+      signals.first,
+    );
+    const interrupted = signals.statusOfFirst();
+    if (interrupted !== undefined) return interrupted;
+    const status = await run(line, signals, context, (pid) => {
+      const bound = { ...request, processes: [self, identityOf(pid)] };
+      for (const [instance, id] of ids) holdSuspension(instance, bound, id, context);
+    });
+    failed = status !== 0;
+    return status;
+  } finally {
+    signals.close();
+    for (const instance of instances) {
+      if (failed && keepOnFailure) {
+        holdSuspension(instance, request, ids.get(instance), context);
+        context.log.notice(`${instance}: stays suspended, for the command failed`);
+      } else {
+        resumeInstance(instance, request.holder, context);
+      }
+    }
+  }
+}
+
+async function run(
+  { command, args }: CommandLine,
+  signals: Forwarding,
+  { log }: NodeContext,
+  started: (pid: number) => void,
+): Promise<number> {
+  const child = execa(command, args, { stdio: 'inherit', reject: false, cleanup: false });
+  const { pid } = child;
+  if (pid !== undefined) {
+    started(pid);
+    signals.forwardTo(pid);
+  }
+  const result = await child;
+  if (result.signal !== undefined) {
+    return SIGNAL_BASE + constants.signals[result.signal];
+  }
+  if (result.exitCode !== undefined) return result.exitCode;
+  log.error(`cannot run ${command}: ${result.code ?? result.shortMessage}`);
+  return result.code === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE;
+}
+
+interface Forwarding {
+  /** Aborted with the first signal. */
+  readonly first: AbortSignal;
+  /** 128 + N of a signal that came already, before there was a command. */
+  statusOfFirst(): number | undefined;
+  /** From now on signals go to the command, and only there. */
+  forwardTo(pid: number): void;
+  close(): void;
+}
+
+function forwardSignals(): Forwarding {
+  const controller = new AbortController();
+  let first: Forwarded | undefined;
+  let target: number | undefined;
+  const handler = (signal: NodeJS.Signals): void => {
+    first ??= FORWARDED.find((name) => name === signal);
+    controller.abort();
+    if (target === undefined || fromTerminal(signal)) return;
+    try {
+      process.kill(target, signal);
+    } catch {
+      // It ended in this moment: there is nothing left to tell.
+    }
+  };
+  for (const signal of FORWARDED) process.on(signal, handler);
+  return {
+    first: controller.signal,
+    statusOfFirst: () => (first === undefined ? undefined : SIGNAL_BASE + constants.signals[first]),
+    forwardTo: (pid) => {
+      target = pid;
+    },
+    close: () => {
+      for (const signal of FORWARDED) process.off(signal, handler);
+    },
+  };
+}
+
+/** A terminal sends its signals to the command as well: once is enough. */
+function fromTerminal(signal: NodeJS.Signals): boolean {
+  return (signal === 'SIGINT' || signal === 'SIGQUIT') && isatty(0);
+}

@@ -1,0 +1,50 @@
+import { readdirSync } from 'node:fs';
+import { checkFolder, instancePaths } from '../state/state-folder.ts';
+import { claimedInstances } from '../state/claims.ts';
+import { suspendedInstances } from '../state/suspensions.ts';
+import { errnoOf, messageOf, NoSuchInstanceError, StateError } from '../system/errors.ts';
+import type { NodeContext } from './node-context.ts';
+import { suspensionFolders } from './suspension-reading.ts';
+
+type Folders = Pick<NodeContext, 'stateDir' | 'persistDir' | 'ownUid'>;
+
+/**
+ * The instances of this node, sorted: all that left a state or a claim behind since boot.
+ *
+ * @throws PermissionError for a state folder that must not be trusted, StateError
+ */
+export function runningInstances({ stateDir, ownUid }: Folders): readonly string[] {
+  if (!checkFolder(stateDir, ownUid)) return [];
+  const { claims } = instancePaths(stateDir, '');
+  const states = namesIn(stateDir).flatMap((name) => /^([^.].*)\.json$/.exec(name)?.[1] ?? []);
+  return [...new Set([...states, ...claimedInstances(claims)])].sort();
+}
+
+/**
+ * The instances that were asked for.
+ *
+ * @param names as given; none with `all` means all that run here
+ * @throws NoSuchInstanceError for a name that left no trace on this node, which lists those that did
+ */
+export function selectInstances(
+  names: readonly string[],
+  all: boolean,
+  folders: Folders,
+): readonly string[] {
+  const running = runningInstances(folders);
+  if (all) return running;
+  const known = new Set([...running, ...suspendedInstances(suspensionFolders(folders))]);
+  const stranger = names.find((name) => !known.has(name));
+  if (stranger === undefined) return [...new Set(names)];
+  const others = known.size === 0 ? 'none ran yet' : `known are ${[...known].sort().join(', ')}`;
+  throw new NoSuchInstanceError(`no instance '${stranger}' (${others})`);
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw new StateError(`cannot read ${folder}: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,17 @@
+import type { Advertiser } from '../advertise/advertiser.ts';
+import type { Clock } from '../system/clock.ts';
+import type { RunCommand } from '../system/command.ts';
+import type { Log } from '../system/log.ts';
+
+/** What the commands that look after all instances of a node work with. */
+export interface NodeContext {
+  readonly stateDir: string;
+  readonly persistDir: string;
+  readonly lockWaitMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly run: RunCommand;
+  readonly ownUid: number;
+  /** How an instance of a kind advertises. */
+  readonly advertiserFor: (kind: Advertiser['kind']) => Advertiser;
+}

@@ -1,0 +1,100 @@
+import { readState } from '../state/state-file.ts';
+import { instancePaths } from '../state/state-folder.ts';
+import { removeSuspension, type ActiveSuspension } from '../state/suspensions.ts';
+import { sleep } from '../system/clock.ts';
+import { usableState } from './assess.ts';
+import type { NodeContext } from './node-context.ts';
+import { describeSuspension, readSuspensions, suspensionFolders } from './suspension-reading.ts';
+
+/**
+ * Ends suspensions of an instance. The next successful pass advertises it, if no other holder
+ * suspends it.
+ *
+ * @param holder whose suspension ends; undefined: everyone's
+ * @returns the suspensions that are still in force
+ * @throws StateError, PermissionError
+ */
+export function resumeInstance(
+  instance: string,
+  holder: string | undefined,
+  context: NodeContext,
+): readonly ActiveSuspension[] {
+  const { log, clock, ownUid } = context;
+  const options = { ...context, instance };
+  const holders =
+    holder === undefined
+      ? [...new Set(readOrThrow(options, context).map((active) => active.holder))]
+      : [holder];
+  const ended = holders.filter((name) =>
+    suspensionFolders(context)
+      .map((folder) => removeSuspension(folder, instance, name))
+      .includes(true),
+  );
+  const left = readSuspensions(options, clock, ownUid).active;
+  const who = holder === undefined ? 'anybody' : `'${holder}'`;
+  log.notice(
+    ended.length > 0
+      ? `${instance}: resumed${left.length === 0 ? '' : ' for this holder'}`
+      : `${instance}: was not suspended by ${who}`,
+  );
+  if (left.length > 0) {
+    log.notice(`${instance}: still suspended by ${left.map(describeSuspension).join(', ')}`);
+  }
+  return left;
+}
+
+function readOrThrow(
+  options: NodeContext & { readonly instance: string },
+  { clock, ownUid }: NodeContext,
+): readonly ActiveSuspension[] {
+  const { active, error } = readSuspensions(options, clock, ownUid);
+  if (error !== undefined) throw error;
+  return active;
+}
+
+const POLL_MS = 100;
+
+/**
+ * Waits until the kernel shows all addresses of an instance again.
+ *
+ * @param interrupted ends the wait
+ * @returns whether it does, or why not
+ */
+export async function awaitAdvertised(
+  instance: string,
+  waitMs: number,
+  context: NodeContext,
+  interrupted: AbortSignal,
+): Promise<{ readonly advertised: boolean; readonly why: string }> {
+  const untilMs = context.clock.now().bootMs + waitMs;
+  const since = context.clock.now().bootMs;
+  for (;;) {
+    const why = await whyNotAdvertised(instance, since, context);
+    if (why === undefined) return { advertised: true, why: '' };
+    const leftMs = untilMs - context.clock.now().bootMs;
+    if (leftMs <= 0 || interrupted.aborted) return { advertised: false, why };
+    await sleep(Math.min(POLL_MS, leftMs), interrupted);
+  }
+}
+
+async function whyNotAdvertised(
+  instance: string,
+  sinceMs: number,
+  context: NodeContext,
+): Promise<string | undefined> {
+  const { state: path } = instancePaths(context.stateDir, instance);
+  const state = usableState(readState(path, context.clock.now()));
+  if (state === undefined || state.lastPass === null) return 'no pass came yet';
+  if (state.places.length === 0) return 'it manages no address';
+  const { active } = readSuspensions({ ...context, instance }, context.clock, context.ownUid);
+  const [suspension] = active;
+  if (suspension !== undefined) return `still suspended by ${describeSuspension(suspension)}`;
+  const { present } = await context.advertiserFor(state.kind).read(state.places);
+  const absent = state.places.find(({ address }) => !present.has(address));
+  if (absent === undefined) return undefined;
+  const { lastPass } = state;
+  if (lastPass.atMs < sinceMs) return 'no pass came since (does its timer run?)';
+  return lastPass.status === 'up'
+    ? `health is ${state.health.status} (${state.health.successes}/${state.rise} successes)`
+    : `the last pass saw it ${lastPass.status}: ${lastPass.detail}`;
+}

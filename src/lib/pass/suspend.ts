@@ -1,0 +1,164 @@
+import { placeLabel } from '../advertise/advertiser.ts';
+import { interfaceOf } from '../advertise/kernel-addresses.ts';
+import { claimedAddresses } from '../state/claims.ts';
+import type { InstanceState, Place } from '../state/instance-state.ts';
+import { readState, type StateReading } from '../state/state-file.ts';
+import { instancePaths, prepareFolder } from '../state/state-folder.ts';
+import { removeSuspension, writeSuspension, type NewSuspension } from '../state/suspensions.ts';
+import type { ProcessIdentity } from '../system/process-identity.ts';
+import { usableState } from './assess.ts';
+import { blankState } from './blank-state.ts';
+import type { NodeContext } from './node-context.ts';
+import { openSession, type SessionOptions } from './session.ts';
+import { readSuspensions, suspensionFolders } from './suspension-reading.ts';
+import { awaitDrain, finishDrain, withdrawPlaces, type Withdrawal } from './withdraw.ts';
+
+/** What is asked of `ha-suspend`. */
+export interface SuspensionRequest {
+  readonly holder: string;
+  readonly reason: string;
+  /** undefined: until it is resumed. */
+  readonly forMs: number | undefined;
+  readonly acrossReboot: boolean;
+  readonly drainMs: number;
+  /** The suspension ends when these are gone; undefined: it is bound to no process. */
+  readonly processes: readonly ProcessIdentity[] | undefined;
+}
+
+/**
+ * Suspends instances, takes their addresses out and waits for the drain. The suspensions are
+ * written first, for all of them and without any lock, so that from then on no pass adds anything.
+ *
+ * @param hurry cuts the drain short
+ * @returns the suspensions' ids by instance
+ * @throws StateError when a suspension cannot be written, KernelError or PermissionError when an
+ *   address is still there, BusyError when a pass lasts longer than it may
+ */
+export async function suspendInstances(
+  instances: readonly string[],
+  request: SuspensionRequest,
+  context: NodeContext,
+  hurry: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  prepareFolder(context.stateDir, context.ownUid);
+  const ids = new Map<string, string>();
+  for (const instance of instances) {
+    ids.set(instance, holdSuspension(instance, request, undefined, context));
+  }
+  const results = await Promise.allSettled(
+    instances.map((instance) => withdrawSuspended(instance, request.drainMs, context)),
+  );
+  const withdrawn = results.flatMap((result) =>
+    result.status === 'fulfilled' ? [result.value] : [],
+  );
+  for (const { withdrawal, finish } of withdrawn) {
+    // Each by its own clock, yet together: the later ones are over when the first have been awaited.
+    if (withdrawal.drainUntilMs === undefined) continue;
+    await awaitDrain(withdrawal.drainUntilMs, context, hurry);
+    await finish();
+  }
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return ids;
+}
+
+/**
+ * Writes a suspension, or an existing one anew.
+ *
+ * @param id of the existing one
+ * @returns its id
+ */
+export function holdSuspension(
+  instance: string,
+  request: Omit<SuspensionRequest, 'drainMs'>,
+  id: string | undefined,
+  context: NodeContext,
+): string {
+  const [folder, persistent] = suspensionFolders(context);
+  const { holder, reason, forMs, acrossReboot, processes } = request;
+  const suspension: NewSuspension = {
+    instance,
+    holder,
+    reason,
+    forMs,
+    acrossReboot,
+    processes,
+    ...(id === undefined ? {} : { id }),
+  };
+  if (acrossReboot) prepareFolder(context.persistDir, context.ownUid);
+  const now = context.clock.now();
+  const written = writeSuspension(acrossReboot ? persistent : folder, suspension, now);
+  // A holder has one suspension: the former one of the other kind would outlive it.
+  removeSuspension(acrossReboot ? folder : persistent, instance, holder);
+  return written;
+}
+
+interface Withdrawn {
+  readonly withdrawal: Withdrawal;
+  readonly finish: () => Promise<void>;
+}
+
+async function withdrawSuspended(
+  instance: string,
+  drainMs: number,
+  context: NodeContext,
+): Promise<Withdrawn> {
+  const options = sessionOptions(instance, context);
+  const session = await openSession(options, context);
+  try {
+    const before = lastKnownState(session.reading) ?? stateOfClaims(instance, context);
+    const ports = { ...context, advertiser: context.advertiserFor(before.kind) };
+    const ids = readSuspensions({ ...context, instance }, context.clock, context.ownUid).active;
+    const state = { ...before, suspensionIds: ids.map(({ id }) => id) };
+    const withdrawal = await withdrawPlaces(session, state, state.places, drainMs, ports);
+    sayWithdrawn(instance, withdrawal, context);
+    return { withdrawal, finish: () => finishDrain(options, ports, withdrawal.state, false) };
+  } finally {
+    session.close();
+  }
+}
+
+function sayWithdrawn(instance: string, withdrawal: Withdrawal, { log }: NodeContext): void {
+  const removed = withdrawal.removed.map(placeLabel).join(', ');
+  log.notice(
+    removed === ''
+      ? `${instance}: suspended; it was not advertised`
+      : `${instance}: suspended; withdrew ${removed}`,
+  );
+}
+
+/** Longer than a pass of that instance may last: its lock comes free within that time. */
+export function sessionOptions(instance: string, context: NodeContext): SessionOptions {
+  const { state } = instancePaths(context.stateDir, instance);
+  const reading = readState(state, context.clock.now());
+  const deadlineMs = usableState(reading)?.deadlineMs ?? 0;
+  return {
+    instance,
+    stateDir: context.stateDir,
+    lockWaitMs: context.lockWaitMs + deadlineMs + OVERDUE_MS,
+    places: [],
+    attempts: 1,
+    timeoutMs: 0,
+    retryDelayMs: 0,
+  };
+}
+
+/** How long after its deadline a pass that hangs is killed by whoever waits for its lock. */
+const OVERDUE_MS = 11_000;
+
+/** The state, also where it is too old for a pass to go by: what it manages is still true. */
+function lastKnownState(reading: StateReading): InstanceState | undefined {
+  if (reading.kind === 'valid') return reading.state;
+  return reading.gap === 'expired' ? reading.stale : undefined;
+}
+
+/** What the claims and the kernel still tell of an instance whose state is lost. */
+function stateOfClaims(instance: string, context: NodeContext): InstanceState {
+  const { claims } = instancePaths(context.stateDir, instance);
+  const places = claimedAddresses(claims, instance).flatMap((address): Place[] => {
+    const name = interfaceOf(address);
+    return name === undefined ? [] : [{ address, interface: name }];
+  });
+  const known = { instance, source: null, kind: 'address' as const, places };
+  return blankState(known, places.length > 0, context.clock.now());
+}
