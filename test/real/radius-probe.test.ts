@@ -2,7 +2,7 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Daemon } from '../support/daemon.ts';
-import { run } from '../support/executable.ts';
+import { ROOT, run } from '../support/executable.ts';
 import { LOGIN_SECRET, PASSWORD, startFreeradius } from '../support/freeradius.ts';
 import { Namespace } from '../support/namespace.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
@@ -35,6 +35,13 @@ async function probe(namespace: Namespace, ...args: readonly string[]): Promise<
   const { exitCode, stdout, stderr } = await run('radius-probe', args, { namespace });
   return { exitCode, stdout, stderr };
 }
+
+test.each(['viewpoint', 'message-authenticator'])('the man page shows the example %s', (name) => {
+  const example = readFileSync(path.join(ROOT, 'scripts/examples/freeradius', name), 'utf8');
+  const words = (text: string): string => text.replace(/#.*/g, '').replace(/\s+/g, ' ').trim();
+  const page = readFileSync(path.join(ROOT, 'man/radius-probe.8.md'), 'utf8');
+  expect(words(page)).toContain(words(example));
+});
 
 describe('one question', () => {
   let namespace: Namespace;
