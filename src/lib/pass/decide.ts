@@ -18,8 +18,8 @@ export type VerdictStatus = 'up' | 'down' | 'unknown';
  * Hysteresis and hold-down (compare route flap damping, RFC 2439): the next health from the last
  * one and the verdict of this pass.
  *
- * @param nowMs on a clock that counts on within a boot; a moment before the last change counts
- *   as that change's own moment
+ * @param nowMs on a clock that counts on within a boot; one that jumps all the same can cut a
+ *   hold-down short or prolong it, but never beyond `holdDownMaxMs` from now
  */
 export function decide(
   health: Health,
@@ -69,14 +69,17 @@ function afterFailure(
     ...next,
     status: 'down',
     changedAtMs: nowMs,
-    flaps: flaps + 1,
+    flaps: Math.min(flaps + 1, MOST_FLAPS),
     holdUntilMs: nowMs + holdDownAfter(flaps, holdDownMs, holdDownMaxMs),
   };
 }
 
+/** Behind so many doublings any hold-down has reached its maximum: counting stops. */
+const MOST_FLAPS = 40;
+
 /** The hold-down of a flap that `earlierFlaps` others preceded without a quiet time between. */
 function holdDownAfter(earlierFlaps: number, holdDownMs: number, holdDownMaxMs: number): number {
-  return Math.min(holdDownMs * 2 ** Math.min(earlierFlaps, 30), holdDownMaxMs);
+  return Math.min(holdDownMs * 2 ** Math.min(earlierFlaps, MOST_FLAPS), holdDownMaxMs);
 }
 
 /**
