@@ -41,7 +41,9 @@ export async function haSuspend(
     }
     const { suspendDuring } = await import('./suspend-during.ts');
     const keep = values['keep-on-failure'];
-    return suspendDuring({ command, args }, instances, request, keep, context);
+    return suspendDuring({ command, args }, instances, request, keep, context, () => {
+      output.flush();
+    });
   }
   if (values['keep-on-failure'])
     throw new UsageError('--keep-on-failure: needs a command behind --');

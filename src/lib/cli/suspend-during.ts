@@ -23,6 +23,7 @@ const SIGNAL_BASE = 128;
  * Suspends instances, runs a command, and resumes them whatever became of it. The suspension is
  * bound to this process and to the command's: should both be killed, it ends with them.
  *
+ * @param beforeCommand runs when the command is about to: what was said so far is to be seen first
  * @param keepOnFailure leave them suspended, bound to nothing, when the command fails
  * @returns the command's exit status; 128 + N when signal N ended it or came before it began
  * @throws as `suspendInstances`: then the command was not run, and the instances are resumed
@@ -33,6 +34,7 @@ export async function suspendDuring(
   request: SuspensionRequest,
   keepOnFailure: boolean,
   context: NodeContext,
+  beforeCommand: () => void,
 ): Promise<number> {
   const signals = forwardSignals();
   const self = ownIdentity();
@@ -47,6 +49,7 @@ export async function suspendDuring(
     );
     const interrupted = signals.statusOfFirst();
     if (interrupted !== undefined) return interrupted;
+    beforeCommand();
     const status = await run(line, signals, context, (pid) => {
       const bound = { ...request, processes: [self, identityOf(pid)] };
       for (const [instance, id] of ids) holdSuspension(instance, bound, id, context);
