@@ -37,12 +37,14 @@ export function transitionOf(
   return { to: 'down', reason: 'vanished', message };
 }
 
-/** The addresses that were put back although the node advertised all the time. */
+/** The addresses that were added although the node advertised all the time, each in a line. */
 export function repairs(changes: readonly Change[], facts: PassFacts): readonly string[] {
   if (!facts.wasAdvertising) return [];
+  const known = new Set(facts.before?.places.map(placeLabel));
   return changes
     .filter(({ verb, place }) => verb === 'add' && facts.present.has(place.address))
-    .map(({ place }) => `put ${placeLabel(place)} back, which was missing`);
+    .map(({ place }) => placeLabel(place))
+    .map((label) => (known.has(label) ? `put ${label} back, which was missing` : `added ${label}`));
 }
 
 /** What is said of a state that cannot be used. */

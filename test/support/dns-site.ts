@@ -1,0 +1,109 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { parseState, type InstanceState } from '../../src/lib/state/instance-state.ts';
+import type { Child, Finished } from './child.ts';
+import { Daemon } from './daemon.ts';
+import { ROOT, run, start, type RunOptions } from './executable.ts';
+import { Namespace } from './namespace.ts';
+import { createTemporaryFolder, removeTemporaryFolder } from './temporary-folder.ts';
+
+/** A node with a name server in a namespace of its own, where a probe keeps service addresses. */
+export class DnsSite {
+  readonly namespace: Namespace;
+  readonly folder: string;
+  /** Where its probes keep their state. */
+  readonly stateDir: string;
+  readonly server: Daemon;
+
+  private constructor(namespace: Namespace, folder: string, server: Daemon) {
+    this.namespace = namespace;
+    this.folder = folder;
+    this.stateDir = path.join(folder, 'state');
+    this.server = server;
+  }
+
+  /**
+   * @param extra further addresses that the name server listens on, which need not exist yet
+   */
+  static async create(...extra: string[]): Promise<DnsSite> {
+    const namespace = await Namespace.create();
+    const folder = createTemporaryFolder();
+    for (const family of ['ipv4', 'ipv6']) {
+      await namespace.exec('sysctl', ['-qw', `net.${family}.ip_nonlocal_bind=1`]);
+    }
+    const responder: Daemon = await Daemon.start({
+      namespace,
+      program: process.execPath,
+      args: [path.join(ROOT, 'test/support/dns-responder.mjs'), '127.0.0.1', '::1', ...extra],
+      ready: () => isListening(namespace, 2 + extra.length),
+    });
+    return new DnsSite(namespace, folder, responder);
+  }
+
+  async dispose(): Promise<void> {
+    await this.namespace.dispose();
+    removeTemporaryFolder(this.folder);
+  }
+
+  /** Runs a pass of `dns-probe` to its end. */
+  probe(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+    return run('dns-probe', this.args(args), { namespace: this.namespace, ...options });
+  }
+
+  /** Starts a pass of `dns-probe`. */
+  startProbe(args: readonly string[], options: RunOptions = {}): Promise<Child> {
+    return start('dns-probe', this.args(args), { namespace: this.namespace, ...options });
+  }
+
+  /** Makes passes until the addresses are advertised. Throws Error when that does not happen. */
+  async advertise(args: readonly string[]): Promise<void> {
+    const all = [...args, '--rise', '1'];
+    const { exitCode, stderr } = await this.probe(all);
+    if (exitCode !== 0) throw new Error(`exit ${String(exitCode)}: ${stderr}`);
+  }
+
+  /** The arguments with the folders of this site. */
+  args(args: readonly string[]): readonly string[] {
+    const persistDir = path.join(this.folder, 'persist');
+    return ['--state-dir', this.stateDir, '--persist-dir', persistDir, ...args];
+  }
+
+  statePath(instance = 'dns-probe'): string {
+    return path.join(this.stateDir, `${instance}.json`);
+  }
+
+  /** The state that the last pass left. Throws Error when there is none that is sound. */
+  state(instance = 'dns-probe'): InstanceState {
+    const state = parseState(readFileSync(this.statePath(instance), 'utf8'));
+    if (typeof state === 'string') throw new Error(`the state is ${state}`);
+    return state;
+  }
+
+  /** The files of the state folder, without the folders in it. */
+  stateFiles(): readonly string[] {
+    if (!existsSync(this.stateDir)) return [];
+    return readdirSync(this.stateDir, { withFileTypes: true })
+      .filter((entry) => !entry.isDirectory())
+      .map(({ name }) => name)
+      .sort();
+  }
+
+  /** The addresses that are drained now. */
+  async drained(): Promise<readonly string[]> {
+    const shown = await Promise.all(
+      ['-4', '-6'].map((family) =>
+        this.namespace.ip(`${family} route show table local proto 120 metric 1`),
+      ),
+    );
+    return shown
+      .join('')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => line.split(' ')[1] ?? line);
+  }
+}
+
+async function isListening(namespace: Namespace, count: number): Promise<boolean> {
+  const { stdout } = await namespace.exec('ss', ['-Hlntu', 'sport', '=', ':53']);
+  return stdout.split('\n').filter((line) => line !== '').length === 2 * count;
+}
