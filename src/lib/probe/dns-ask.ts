@@ -1,13 +1,14 @@
 import { monotonicMs } from '../system/clock.ts';
 import { formatDuration } from '../system/duration.ts';
 import { formatEndpoint } from '../system/ip-address.ts';
+import { isLostOnLoopback } from '../system/loopback.ts';
 import { randomBytes } from '../system/random.ts';
 import { DnsFrameReader } from './dns-frame-reader.ts';
 import { judgeReply, type DnsExpectation } from './dns-judge.ts';
 import { encodeQuery, formatQuery, instantiateName } from './dns-query.ts';
 import type { DnsQuery, QueryStyle } from './dns-query.ts';
 import { readReply, type DnsReply } from './dns-reply.ts';
-import { down, type ProbeContext, type Verdict } from './probe.ts';
+import { down, unknown, type ProbeContext, type Verdict } from './probe.ts';
 import { verdictOfSocketError } from './socket-fault.ts';
 import { askOverTcp } from './tcp-exchange.ts';
 import { askOverUdp, type Peer } from './udp-exchange.ts';
@@ -196,7 +197,11 @@ function acceptReply(asked: Asked, message: Buffer, maxBytes: number): DnsReply 
 
 function unanswered({ question, startedAtMs, ignored }: Asked, what: string): Verdict {
   const waited = `${question.label}: ${what} within ${formatDuration(monotonicMs() - startedAtMs)}`;
-  if (ignored.count === 0) return down('timeout', waited);
+  if (ignored.count === 0) {
+    return isLostOnLoopback(question.server.address)
+      ? unknown('no-interface', `${question.label}: the loopback interface is down`)
+      : down('timeout', waited);
+  }
   const detail = `${waited}, ignored ${ignored.lastFault}`;
   const others = ignored.count > 1 ? ` and ${ignored.count - 1} more` : '';
   return down(ignored.malformed ? 'malformed' : 'timeout', `${detail}${others}`);

@@ -1,0 +1,223 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { runCommand } from './child.ts';
+import { Daemon, type DaemonPlan } from './daemon.ts';
+import type { Namespace } from './namespace.ts';
+
+/** The address of the only root server that the resolvers know. */
+const ROOT_SERVER = '127.0.0.2';
+
+const ZONE = `$TTL 5
+.           SOA a.root.lab. hostmaster.root.lab. 2024010101 1800 900 604800 5
+.           NS  a.root.lab.
+a.root.lab. A   ${ROOT_SERVER}
+ok.lab.     A   192.0.2.99
+bogus.lab.  A   192.0.2.66
+big.lab.    TXT ${`"${'x'.repeat(200)}" `.repeat(10)}
+`;
+
+const HINTS = `. 3600 NS a.root.lab.\na.root.lab. 3600 A ${ROOT_SERVER}\n`;
+
+/**
+ * A root zone of the tests' own, so that resolvers recurse without leaving the machine. It is
+ * signed, and the signature of `bogus.lab` is broken.
+ */
+export async function startRootServer(namespace: Namespace, folder: string): Promise<Daemon> {
+  const inFolder = { cwd: folder };
+  writeFileSync(path.join(folder, 'root.zone'), ZONE);
+  writeFileSync(path.join(folder, 'root.hints'), HINTS);
+  await mustRun('dnssec-keygen', ['-q', '-a', 'ECDSAP256SHA256', '-f', 'KSK', '.'], inFolder);
+  const signing = ['-z', '-S', '-o', '.', '-f', 'root.signed', 'root.zone'];
+  await mustRun('dnssec-signzone', signing, inFolder);
+  const signed = readFileSync(path.join(folder, 'root.signed'), 'latin1');
+  writeFileSync(path.join(folder, 'root.signed'), signed.replace('192.0.2.66', '192.0.2.67'));
+
+  const configuration = `server:
+  ip-address: ${ROOT_SERVER}
+  username: ""
+  chroot: ""
+  zonesdir: "${folder}"
+  pidfile: "${folder}/nsd.pid"
+  database: ""
+  xfrdfile: "${folder}/xfrd.state"
+  zonelistfile: "${folder}/zone.list"
+  server-count: 1
+remote-control:
+  control-enable: no
+zone:
+  name: "."
+  zonefile: root.signed
+`;
+  writeFileSync(path.join(folder, 'nsd.conf'), configuration);
+  return Daemon.start({
+    namespace,
+    program: 'nsd',
+    args: ['-d', '-c', path.join(folder, 'nsd.conf')],
+    ready: () => answers(namespace, ROOT_SERVER),
+  });
+}
+
+/** A kind of resolver, listening on 127.0.0.1 and ::1. */
+export interface Resolver {
+  readonly name: string;
+  /** Whether it recurses and validates by itself, or only forwards. */
+  readonly validates: boolean;
+  /** Writes its configuration and says how it is started. */
+  readonly configure: (folder: string) => Pick<DaemonPlan, 'program' | 'args'>;
+}
+
+export const RESOLVERS: readonly Resolver[] = [
+  {
+    name: 'Unbound',
+    validates: true,
+    configure: (folder) => ({
+      program: 'unbound',
+      args: [
+        '-d',
+        '-c',
+        write(
+          folder,
+          'unbound.conf',
+          `server:
+  directory: "${folder}"
+  chroot: ""
+  username: ""
+  pidfile: "${folder}/unbound.pid"
+  use-syslog: no
+  logfile: ""
+  interface: 127.0.0.1
+  interface: ::1
+  root-hints: "${folder}/root.hints"
+  trust-anchor-file: "${keyFile(folder)}"
+  do-not-query-localhost: no
+remote-control:
+  control-enable: no
+`,
+        ),
+      ],
+    }),
+  },
+  {
+    name: 'BIND',
+    validates: true,
+    configure: (folder) => ({
+      program: 'named',
+      args: [
+        '-g',
+        '-c',
+        write(
+          folder,
+          'named.conf',
+          `options {
+  directory "${folder}";
+  listen-on { 127.0.0.1; };
+  listen-on-v6 { ::1; };
+  pid-file none;
+  session-keyfile "${folder}/session.key";
+  managed-keys-directory "${folder}";
+  recursion yes;
+  dnssec-validation yes;
+};
+controls { };
+trust-anchors { . static-key ${key(folder)}; };
+zone "." { type hint; file "root.hints"; };
+`,
+        ),
+      ],
+    }),
+  },
+  {
+    name: 'Knot Resolver',
+    validates: true,
+    configure: (folder: string): Pick<DaemonPlan, 'program' | 'args'> => {
+      mkdirSync(path.join(folder, 'kresd'));
+      const file = write(
+        folder,
+        'kresd.conf',
+        `net.listen('127.0.0.1', 53, { kind = 'dns' })
+net.listen('::1', 53, { kind = 'dns' })
+cache.size = 10 * MB
+trust_anchors.remove('.')
+trust_anchors.add_file('${keyFile(folder)}', true)
+modules = { 'hints > iterate' }
+hints.root({ ['a.root.lab.'] = '${ROOT_SERVER}' })
+option('ALLOW_LOCAL', true)
+`,
+      );
+      return { program: 'kresd', args: ['-n', '-c', file, path.join(folder, 'kresd')] };
+    },
+  },
+  {
+    name: 'dnsmasq',
+    validates: false,
+    configure: (folder) => ({
+      program: 'dnsmasq',
+      args: [
+        '-k',
+        '-C',
+        write(
+          folder,
+          'dnsmasq.conf',
+          `no-resolv
+no-hosts
+server=${ROOT_SERVER}
+listen-address=127.0.0.1,::1
+bind-interfaces
+user=root
+pid-file=
+log-facility=-
+`,
+        ),
+      ],
+    }),
+  },
+];
+
+/** Starts a resolver; the root server has to be running. */
+export function startResolver(
+  resolver: Resolver,
+  namespace: Namespace,
+  folder: string,
+): Promise<Daemon> {
+  return Daemon.start({
+    namespace,
+    ...resolver.configure(folder),
+    cwd: folder,
+    ready: async () => (await answers(namespace, '127.0.0.1')) && (await answers(namespace, '::1')),
+  });
+}
+
+/** Whether a server gives the root's SOA record, as a client says that is not ours. */
+async function answers(namespace: Namespace, server: string): Promise<boolean> {
+  const asked = ['+time=1', '+tries=1', '+short', `@${server}`, '.', 'SOA'];
+  const { stdout } = await namespace.exec('dig', asked);
+  return stdout.startsWith('a.root.lab. ');
+}
+
+/** The file with the zone's only key. */
+function keyFile(folder: string): string {
+  const name = readdirSync(folder).find((file) => file.startsWith('K.+') && file.endsWith('.key'));
+  if (name === undefined) throw new Error('the root zone has no key');
+  return path.join(folder, name);
+}
+
+/** The key as BIND's configuration wants it: flags, protocol, algorithm and the quoted key. */
+function key(folder: string): string {
+  const record = /DNSKEY (\d+ \d+ \d+) (.+)$/m.exec(readFileSync(keyFile(folder), 'latin1'));
+  return `${record?.[1] ?? ''} "${record?.[2] ?? ''}"`;
+}
+
+function write(folder: string, name: string, content: string): string {
+  const file = path.join(folder, name);
+  writeFileSync(file, content);
+  return file;
+}
+
+async function mustRun(
+  program: string,
+  args: readonly string[],
+  options: { readonly cwd: string },
+): Promise<void> {
+  const { exitCode, stderr } = await runCommand(program, args, options);
+  if (exitCode !== 0) throw new Error(`${program}: ${stderr}`);
+}
