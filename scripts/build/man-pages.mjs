@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { packageVersion, replaceFile, ROOT } from './bundle.mjs';
 
 const MARKED_MAN = path.join(ROOT, 'node_modules/marked-man/bin/marked-man.js');
-const INCLUDE = /^<!-- include (\S+) -->\n/gm;
+const INCLUDE = /^<!-- include (\S+) -->$/m;
 
 /**
  * Builds all man pages. A source is called NAME.SECTION.md; files that begin with an underscore
@@ -33,9 +33,10 @@ export async function buildManPages(sources, target) {
  * @returns {Promise<string>} the file's text with its parts in it
  */
 export async function expandIncludes(folder, file) {
-  let text = await readFile(path.join(folder, file), 'utf8');
-  for (const [line, part] of text.matchAll(INCLUDE)) {
-    text = text.replace(line, await readFile(path.join(folder, String(part)), 'utf8'));
+  let text = (await readFile(path.join(folder, file), 'utf8')).trimEnd();
+  for (let found = INCLUDE.exec(text); found !== null; found = INCLUDE.exec(text)) {
+    const part = await expandIncludes(folder, String(found[1]));
+    text = text.slice(0, found.index) + part + text.slice(found.index + found[0].length);
   }
   return text;
 }
@@ -60,20 +61,19 @@ async function titleLine() {
 }
 
 /**
- * Mends what marked-man's output lacks. A list whose items begin with a line that ends in a
- * colon becomes a list of terms; superfluous blank lines and paragraph marks, at which mandoc
- * complains, go.
+ * Mends what marked-man's output lacks. Quotes are not HTML. A list whose items begin with a line
+ * that ends in a colon becomes a list of terms. Lists are not indented as a whole, examples stand
+ * apart from the text; superfluous blank lines and paragraph marks, at which mandoc complains, go.
  *
  * @param {string} roff
  */
 export function tidyRoff(roff) {
-  const lists = roff.replace(/^\.RS 1\n([^]*?)^\.RE\n/gm, (list, /** @type {string} */ items) =>
-    /^\.IP \\\(bu 2\n.*:\n/.test(items)
-      ? items
-          .replace(/^\.IP \\\(bu 2\n(.*):\n/gm, '.TP\n$1\n')
-          // A further paragraph of an item stays indented.
-          .replace(/^\.P$/gm, '.IP')
-      : list,
+  const quoted = roff.replaceAll('&#39;', '\\(aq').replaceAll('&quot;', '\\(dq');
+  const lists = quoted.replace(/^\.RS 1\n([^]*?)^\.RE\n/gm, (_, /** @type {string} */ items) =>
+    items
+      .replace(/^\.IP \\\(bu 2\n(.*):\n/gm, '.TP\n$1\n')
+      // A further paragraph of an item stays indented.
+      .replace(/^\.P$/gm, '.IP'),
   );
   /** @type {string[]} */
   const lines = [];
@@ -81,6 +81,7 @@ export function tidyRoff(roff) {
   for (const line of lists.split('\n')) {
     if (line === '.nf' || line === '.fi') verbatim = line === '.nf';
     if (line === '' && !verbatim) continue;
+    if (line === '.RS 2') lines.push('.sp');
     if (line === '.P' && /^\.S[HS] /.test(lines.at(-1) ?? '')) continue;
     lines.push(line);
   }

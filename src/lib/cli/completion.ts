@@ -87,7 +87,7 @@ ${self}() {
   [ "$COMP_CWORD" -gt 0 ] && previous=\${COMP_WORDS[COMP_CWORD-1]}
   COMPREPLY=()
 
-  # --flag=value stands as three words here.
+  # A flag and its value, joined by =, stand as three words here.
   if [ "$current" = '=' ]; then
     current=''
   elif [ "$previous" = '=' ] && [ "$COMP_CWORD" -gt 1 ]; then
