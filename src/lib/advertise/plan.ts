@@ -1,4 +1,4 @@
-import type { Place } from '../state/instance-state.ts';
+import type { InstanceState, Place } from '../state/instance-state.ts';
 import type { Change, KernelView } from './advertiser.ts';
 
 /** What a pass wants of the kernel, and what it is allowed to do for it. */
@@ -30,10 +30,23 @@ export function planChanges(
     const present = view.present.has(place.address);
     if (!desire.advertise) return present ? { verb: 'remove', place } : [];
     if (!desire.mayAdd) return [];
-    if (!present) return { verb: 'add', place };
-    return desire.renew ? { verb: 'renew', place } : [];
+    // Somebody else advertises it: ours beside it would be for nothing, or push that one aside.
+    if (!present) return view.foreign?.has(place.address) === true ? [] : { verb: 'add', place };
+    const outdated = view.outdated?.has(place.address) === true;
+    return desire.renew || outdated ? { verb: 'renew', place } : [];
   });
   return [...gone, ...changes];
+}
+
+/**
+ * When the leases that the kernel counts down began, on the clock since boot. One of another
+ * length than now wanted counts as unknown, so that it is set anew before it runs out.
+ */
+export function leaseStart(
+  state: InstanceState | undefined,
+  leaseMs: number | undefined,
+): number | null {
+  return state?.leaseMs === (leaseMs ?? null) ? state.leaseFromMs : null;
 }
 
 /** Whether half of the lease is spent, on the clock since boot. */

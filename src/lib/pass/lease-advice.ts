@@ -16,7 +16,7 @@ export function leaseAdvice(options: PassOptions, intervalMs: number | null): re
       key: 'short-lease',
       message:
         `--lease ${formatDuration(options.leaseMs)} is short for passes every ${formatDuration(intervalMs)}: ` +
-        `take at least ${formatDuration(wantedMs)}`,
+        `take at least ${Math.ceil(wantedMs / 1000)}s`,
     },
   ];
 }

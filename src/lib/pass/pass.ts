@@ -1,12 +1,13 @@
 import type { InstanceState, Place } from '../state/instance-state.ts';
 import type { KernelView } from '../advertise/advertiser.ts';
+import { leaseStart } from '../advertise/plan.ts';
 import { monotonicMs } from '../system/clock.ts';
 import { StateError } from '../system/errors.ts';
 import { usableState } from './assess.ts';
 import { probeWithAttempts } from './attempts.ts';
 import { conclude, explain, reportDryRun } from './conclude.ts';
 import { drainAfter } from './drain-changes.ts';
-import { examine, type Examination } from './examine.ts';
+import { examine, hasLease, type Examination } from './examine.ts';
 import { leaseAdvice } from './lease-advice.ts';
 import { nextState, type PassFacts } from './next-state.ts';
 import { claimPlaces, droppedPlaces, releasePlaces } from './ownership.ts';
@@ -79,9 +80,9 @@ async function passWithin(
     kind: ports.advertiser.kind,
     present: after.present,
     leftOver: dropped.filter(({ address }) => after.present.has(address)),
-    leaseFromMs: leaseFrom(session, examined, outcome),
+    leaseFromMs: leaseFrom(session, examined, outcome, options.leaseMs),
     drain: drainAfter(usableState(reading), outcome.changes, outcome.failures),
-    warned: adviseOnce(session, options, ports),
+    warned: adviseOnce(session, examined.view, options, ports),
     durationMs: monotonicMs() - startedMs,
   };
   const unwritten = remember(session, nextState(facts), dropped, after);
@@ -106,18 +107,29 @@ function leaseFrom(
   { reading }: Session,
   { renews, now }: Examination,
   { failures }: Outcome,
+  leaseMs: number | undefined,
 ): number | null {
   const failed = failures.some(({ change }) => change.verb === 'add' || change.verb === 'renew');
   if (renews && !failed) return now.bootMs;
-  return usableState(reading)?.leaseFromMs ?? null;
+  return leaseStart(usableState(reading), leaseMs);
 }
 
 /** Says what is doubtful and was not said yet. Returns what is doubtful now. */
-function adviseOnce(session: Session, options: PassOptions, { log }: PassPorts): readonly string[] {
+function adviseOnce(
+  session: Session,
+  { advice, foreign }: KernelView,
+  options: PassOptions,
+  { log }: PassPorts,
+): readonly string[] {
   const before = usableState(session.reading);
   const all: readonly Advice[] = [
     ...options.advice,
     ...leaseAdvice(options, before?.intervalMs ?? null),
+    ...(advice ?? []),
+    ...Array.from(foreign ?? [], ([address, found]): Advice => ({
+      key: `foreign ${address}`,
+      message: `somebody else advertises ${address}: ${found} is left alone, and nothing added`,
+    })),
   ];
   for (const { key, message } of all) {
     if (before?.warned.includes(key) !== true) log.warning(message);

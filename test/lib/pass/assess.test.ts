@@ -1,0 +1,196 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { assess, type Circumstances } from '../../../src/lib/pass/assess.ts';
+import { down, unknown, up, type Verdict } from '../../../src/lib/probe/probe.ts';
+import type { StateReading } from '../../../src/lib/state/state-file.ts';
+import { exampleHealth, exampleState, moment } from '../../support/example-state.ts';
+
+const UP = up('answered');
+const DOWN = down('timeout', 'no answer');
+const UNKNOWN = unknown('resources', 'no sockets');
+const LOST: StateReading = { kind: 'gap', gap: 'corrupt', stale: undefined };
+
+function valid(changes: Parameters<typeof exampleState>[0] = {}): StateReading {
+  return { kind: 'valid', state: exampleState(changes) };
+}
+
+/** An instance that is up, with nothing amiss, unless said otherwise. */
+function circumstances(changes: Partial<Circumstances> = {}): Circumstances {
+  return {
+    reading: valid(),
+    verdict: UP,
+    suspensions: { known: true, ids: [] },
+    degraded: false,
+    present: true,
+    options: { rise: 2, fall: 2, holdDownMs: 0, holdDownMaxMs: 300_000 },
+    now: moment(),
+    ...changes,
+  };
+}
+
+describe('without a usable state', () => {
+  test.each([UP, UNKNOWN, DOWN])(
+    'an address that is there stays, for one verdict $status does not withdraw it',
+    (verdict) => {
+      const { advertise, health } = assess(circumstances({ reading: LOST, verdict }));
+      expect({ advertise, status: health.status }).toEqual({ advertise: true, status: 'up' });
+    },
+  );
+
+  test('an address that is not there needs rise successes', () => {
+    const { advertise, health } = assess(circumstances({ reading: LOST, present: false }));
+    expect(advertise).toBe(false);
+    expect(health).toMatchObject({ status: 'down', successes: 1 });
+  });
+
+  test('a suspension counts as new: health starts from nothing', () => {
+    const known = circumstances({ reading: LOST, suspensions: { known: true, ids: ['a'] } });
+    expect(assess(known)).toMatchObject({
+      advertise: false,
+      health: { status: 'down', successes: 1 },
+      suspensionIds: ['a'],
+    });
+  });
+
+  test('the state of another boot is not gone by', () => {
+    const stale = exampleState({ suspensionIds: ['old'], health: exampleHealth() });
+    const reading: StateReading = { kind: 'gap', gap: 'other-boot', stale };
+    expect(assess(circumstances({ reading, present: false }))).toMatchObject({
+      advertise: false,
+      suspensionIds: [],
+    });
+  });
+});
+
+describe('a suspension', () => {
+  test('that is new resets health, and what this pass saw counts', () => {
+    const known = circumstances({ suspensions: { known: true, ids: ['a'] } });
+    expect(assess(known)).toMatchObject({
+      advertise: false,
+      health: { status: 'down', successes: 1, failures: 0 },
+    });
+  });
+
+  test('that goes on leaves health to the verdicts, so that it can come back at once', () => {
+    const reading = valid({
+      suspensionIds: ['a'],
+      health: exampleHealth({ status: 'down', successes: 1 }),
+    });
+    const suspended = assess(circumstances({ reading, suspensions: { known: true, ids: ['a'] } }));
+    expect(suspended).toMatchObject({ advertise: false, health: { status: 'up' } });
+    const resumed = assess(circumstances({ reading, suspensions: { known: true, ids: [] } }));
+    expect(resumed).toMatchObject({ advertise: true, mayAdd: true, suspensionIds: [] });
+  });
+
+  test('of a second holder resets health again', () => {
+    const reading = valid({ suspensionIds: ['a'] });
+    const known = circumstances({ reading, suspensions: { known: true, ids: ['a', 'b'] } });
+    expect(assess(known).health.status).toBe('down');
+  });
+
+  test('that cannot be told withdraws nothing and adds nothing', () => {
+    const known = circumstances({ suspensions: { known: false } });
+    expect(assess(known)).toMatchObject({ advertise: true, mayAdd: false });
+  });
+
+  test('that cannot be told any more goes on', () => {
+    const reading = valid({ suspensionIds: ['a'] });
+    const known = circumstances({ reading, suspensions: { known: false } });
+    expect(assess(known)).toMatchObject({ advertise: false, mayAdd: false, suspensionIds: ['a'] });
+  });
+});
+
+describe('where nothing can be written', () => {
+  test('one failure is enough to go down', () => {
+    expect(assess(circumstances({ degraded: true, verdict: DOWN }))).toMatchObject({
+      advertise: false,
+      health: { status: 'down' },
+    });
+  });
+
+  test('a success keeps what is there and adds nothing', () => {
+    const known = circumstances({ degraded: true });
+    expect(assess(known)).toMatchObject({ advertise: true, mayAdd: false });
+  });
+});
+
+const verdicts = fc.constantFrom<Verdict>(UP, DOWN, UNKNOWN);
+const ids = fc.subarray(['a', 'b', 'c']);
+const anyCircumstances: fc.Arbitrary<Circumstances> = fc.record({
+  reading: fc.oneof(
+    fc.constant(LOST),
+    fc
+      .record({
+        status: fc.constantFrom('up' as const, 'down' as const),
+        successes: fc.nat(3),
+        failures: fc.nat(3),
+        holdUntilMs: fc.nat(2_000_000),
+        suspensionIds: ids,
+      })
+      .map(({ suspensionIds, ...health }) =>
+        valid({ suspensionIds, health: exampleHealth(health) }),
+      ),
+  ),
+  verdict: verdicts,
+  suspensions: fc.oneof(
+    ids.map((known) => ({ known: true as const, ids: known })),
+    fc.constant({ known: false as const }),
+  ),
+  degraded: fc.boolean(),
+  present: fc.boolean(),
+  options: fc.record({
+    rise: fc.integer({ min: 1, max: 4 }),
+    fall: fc.integer({ min: 1, max: 4 }),
+    holdDownMs: fc.constant(0),
+    holdDownMaxMs: fc.constant(300_000),
+  }),
+  now: fc.nat(2_000_000).map((bootMs) => moment(bootMs)),
+});
+
+describe('whatever is known', () => {
+  test('a suspension always wins', () => {
+    fc.assert(
+      fc.property(anyCircumstances, (known) => {
+        const { suspensionIds, advertise } = assess(known);
+        if (known.suspensions.known) expect(suspensionIds).toEqual(known.suspensions.ids);
+        if (suspensionIds.length > 0) expect(advertise).toBe(false);
+      }),
+    );
+  });
+
+  test('only a pass whose verdict is up, which can write and knows of the suspensions, may add', () => {
+    fc.assert(
+      fc.property(anyCircumstances, (known) => {
+        expect(assess(known).mayAdd).toBe(
+          known.verdict.status === 'up' && !known.degraded && known.suspensions.known,
+        );
+      }),
+    );
+  });
+
+  test('a failure where nothing can be written withdraws', () => {
+    fc.assert(
+      fc.property(anyCircumstances, (known) => {
+        expect(assess({ ...known, degraded: true, verdict: DOWN }).advertise).toBe(false);
+      }),
+    );
+  });
+
+  test('losing the state changes nothing of what the network sees, unless one verdict is enough', () => {
+    fc.assert(
+      fc.property(anyCircumstances, (known) => {
+        const lost = {
+          ...known,
+          reading: LOST,
+          suspensions: { known: true as const, ids: [] },
+          degraded: false,
+        };
+        const { rise, fall } = known.options;
+        const enough =
+          (known.verdict.status === 'up' && rise === 1) ||
+          (known.verdict.status === 'down' && fall === 1);
+        if (!enough) expect(assess(lost).advertise).toBe(known.present);
+      }),
+    );
+  });
+});
