@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import * as v from 'valibot';
 import type { RunCommand } from '../system/command.ts';
-import { KernelError } from '../system/errors.ts';
+import { KernelError, messageOf } from '../system/errors.ts';
 
 /** The host prefixes (/32, /128) of an interface. */
 export interface InterfaceAddresses {
@@ -22,12 +22,12 @@ const READ_TIMEOUT_MS = 5000;
  * interface that is up; only when the interface is not in that list at all (missing, down,
  * without carrier, without any address), `ip` has to tell.
  *
- * @throws KernelError when `ip` had to be asked and failed
+ * @throws KernelError when the kernel does not tell, or `ip` had to be asked and failed
  */
 export async function readInterface(run: RunCommand, name: string): Promise<InterfaceAddresses> {
   const addresses = new Map<string, number | undefined>();
   let listed = false;
-  for (const [label, infos] of Object.entries(networkInterfaces())) {
+  for (const [label, infos] of Object.entries(listInterfaces())) {
     // An IPv4 address with a label of its own is listed under `lo:ha` in place of `lo`.
     if (label !== name && !label.startsWith(`${name}:`)) continue;
     listed = true;
@@ -42,21 +42,30 @@ export async function readInterface(run: RunCommand, name: string): Promise<Inte
     : { link: 'absent', addresses: new Map() };
 }
 
-/** All addresses of this node that are up, loopback included. */
+/** All addresses of this node that are up, loopback included. Throws KernelError. */
 export function localAddresses(): ReadonlySet<string> {
-  const all = Object.values(networkInterfaces()).flatMap((infos) => infos ?? []);
+  const all = Object.values(listInterfaces()).flatMap((infos) => infos ?? []);
   return new Set(all.map(({ address }) => address));
 }
 
 /** The interface that has an address as a host prefix, if one has. */
 export function interfaceOf(address: string): string | undefined {
-  for (const [label, infos] of Object.entries(networkInterfaces())) {
+  for (const [label, infos] of Object.entries(listInterfaces())) {
     for (const info of infos ?? []) {
       const isHost = info.netmask === (info.family === 'IPv4' ? HOST_MASK_4 : HOST_MASK_6);
       if (isHost && info.address === address) return label.split(':')[0];
     }
   }
   return undefined;
+}
+
+/** Asking takes a netlink socket, which this process may not get any more. */
+function listInterfaces(): ReturnType<typeof networkInterfaces> {
+  try {
+    return networkInterfaces();
+  } catch (error) {
+    throw new KernelError(`cannot read the interfaces: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 const HOST_MASK_4 = '255.255.255.255';
