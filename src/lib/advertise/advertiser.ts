@@ -25,6 +25,15 @@ export interface KernelView {
   readonly present: ReadonlySet<string>;
   /** Why nothing can be advertised now: an interface is missing or down. */
   readonly obstacle: string | undefined;
+  /** Ours and there, but not as configured: they are renewed as soon as anything may be. */
+  readonly outdated?: ReadonlySet<string>;
+  /**
+   * What somebody else keeps for an address, in words for people. It is never touched, and ours is
+   * not added beside it.
+   */
+  readonly foreign?: ReadonlyMap<string, string>;
+  /** What else an operator should know, each said once. */
+  readonly advice?: readonly { readonly key: string; readonly message: string }[];
 }
 
 /** Advertises by what it puts into the kernel: service addresses on an interface, or host routes. */

@@ -52,8 +52,11 @@ async function runLines(run: RunCommand, lines: readonly string[]): Promise<read
   return lines.map((_, index) => errors.get(index + 1) ?? message);
 }
 
-/** ip(8) writes the reason, then `Command failed -:LINE`. */
-function errorsByLine(stderr: string): ReadonlyMap<number, string> {
+/**
+ * The errors of `ip -force -batch` by the number of their line, from 1. It writes the reason, then
+ * `Command failed -:LINE`.
+ */
+export function errorsByLine(stderr: string): ReadonlyMap<number, string> {
   const errors = new Map<number, string>();
   let reason: string[] = [];
   for (const text of stderr.split('\n')) {

@@ -1,7 +1,221 @@
+import type { Place } from '../state/instance-state.ts';
+import type { Advertiser, Change, Failure, KernelView } from './advertiser.ts';
+import { describeRoute, foreignRoute } from './foreign-routes.ts';
+import type { IpBatch, LineResult } from './ip-batch.ts';
+import {
+  deleteRouteLine,
+  hostPrefix,
+  MAIN_TABLE,
+  ROUTE_PROTOCOL,
+  type KernelRoute,
+  type RouteFindings,
+  type RouteReader,
+} from './kernel-routes.ts';
+
 /** How a host route is made, beside its address and interface. */
 export interface RouteOptions {
+  /** undefined: the kernel's own, 0 for IPv4 and 1024 for IPv6. */
   readonly metric: number | undefined;
+  /** The number of the table; undefined: the main one. */
   readonly table: string | undefined;
   readonly via: string | undefined;
   readonly src: string | undefined;
+  /** The source address of the handshakes, for which their path is looked at. */
+  readonly source: string | undefined;
+}
+
+/** A route without anything special, and all there is to know where routes are only removed. */
+export const PLAIN_ROUTE: RouteOptions = {
+  metric: undefined,
+  table: undefined,
+  via: undefined,
+  src: undefined,
+  source: undefined,
+};
+
+/** Where the leases of routes are kept, which the kernel does not keep for all of them. */
+export interface RouteLeases {
+  /** Throws StateError: then the route must not be added. */
+  set(address: string, leaseMs: number): void;
+  end(address: string): void;
+}
+
+export interface RoutePorts {
+  readonly read: RouteReader;
+  readonly batch: IpBatch;
+  readonly leases: RouteLeases;
+}
+
+/**
+ * Advertises by host routes in the kernel, which the routing daemon announces. Ours are those with
+ * our protocol number, in whatever table; all others are left alone.
+ */
+export function routeAdvertiser(route: RouteOptions, ports: RoutePorts): Advertiser {
+  const findings = (places: readonly Place[]): Promise<readonly RouteFindings[]> =>
+    ports.read(
+      places.map(({ address, interface: device }) => ({
+        address,
+        interface: device,
+        source: route.source,
+      })),
+    );
+  return {
+    kind: 'route',
+    canDrain: false,
+    read: async (places) => view(places, await findings(places), route),
+    apply: async (changes, leaseMs) => {
+      const places = changes.map(({ place }) => place);
+      const before = await findings(places);
+      for (const { verb, place } of changes) {
+        if (verb !== 'add' && verb !== 'renew') continue;
+        if (leaseMs === undefined) ports.leases.end(place.address);
+        else ports.leases.set(place.address, leaseMs);
+      }
+      const lines = changes.map((change, index) =>
+        routeLines(change, before[index]?.routes ?? [], route, leaseMs),
+      );
+      const results = await ports.batch(lines.flat());
+      if (results.length === 0) return [];
+      const after = await findings(places);
+      const failures: Failure[] = [];
+      let next = 0;
+      for (const [index, change] of changes.entries()) {
+        const count = lines[index]?.length ?? 0;
+        const refused = results.slice(next, next + count);
+        next += count;
+        const routes = after[index]?.routes ?? [];
+        failures.push(...failuresOf(change, routes, refused, route));
+        if (change.verb === 'remove' && ours(routes).length === 0) {
+          ports.leases.end(change.place.address);
+        }
+      }
+      return failures;
+    },
+    drained: () => Promise.resolve(new Set()),
+  };
+}
+
+/**
+ * The lines for `ip -batch` that make a change. What is to be added never replaces a route of
+ * somebody else: `replace` is used only where a route of ours is in that very place.
+ *
+ * @param present the host routes to the address
+ */
+export function routeLines(
+  { verb, place }: Change,
+  present: readonly KernelRoute[],
+  route: RouteOptions,
+  leaseMs: number | undefined,
+): readonly string[] {
+  const own = ours(present);
+  if (verb === 'remove') return own.map((old) => deleteRouteLine(place.address, old));
+  if (verb !== 'add' && verb !== 'renew') return [];
+  const six = place.address.includes(':');
+  const isSamePlace = (old: KernelRoute): boolean =>
+    old.table === tableOf(route) && old.metric === metricOf(place.address, route);
+  const stale = own.filter((old) => !isSamePlace(old));
+  const removals = stale.map((old) => deleteRouteLine(place.address, old));
+  // Only IPv6 routes have a lifetime in the kernel: as configured, an IPv4 one needs no renewal.
+  if (!six && own.some((old) => isWanted(old, place, route))) return removals;
+  const { metric, via, src } = route;
+  const words = [
+    own.some(isSamePlace) ? 'route replace' : 'route add',
+    hostPrefix(place.address),
+    via === undefined ? '' : `via ${via}`,
+    `dev ${place.interface}`,
+    `proto ${ROUTE_PROTOCOL}`,
+    `table ${tableOf(route)}`,
+    metric === undefined ? '' : `metric ${metric}`,
+    src === undefined ? '' : `src ${src}`,
+    six && leaseMs !== undefined ? `expires ${Math.ceil(leaseMs / 1000)}` : '',
+  ];
+  // The new one first: a route that moves is never absent.
+  return [words.filter((word) => word !== '').join(' '), ...removals];
+}
+
+function view(
+  places: readonly Place[],
+  findings: readonly RouteFindings[],
+  route: RouteOptions,
+): KernelView {
+  const present = new Set<string>();
+  const outdated = new Set<string>();
+  const foreign = new Map<string, string>();
+  const advice: { key: string; message: string }[] = [];
+  let obstacle: string | undefined;
+  for (const [index, place] of places.entries()) {
+    const found = findings[index];
+    if (found === undefined) continue;
+    const { address, interface: device } = place;
+    const own = ours(found.routes);
+    if (own.length > 0) present.add(address);
+    if (own.some((old) => !isWanted(old, place, route))) outdated.add(address);
+    const other = foreignRoute(found.routes, tableOf(route));
+    if (other !== undefined) foreign.set(address, describeRoute(address, other));
+    if (found.link !== 'up') {
+      obstacle = `interface ${device} is ${found.link === 'down' ? 'down' : 'missing'}`;
+    } else if (found.pathInterface !== device) {
+      advice.push(otherPath(place, found.pathInterface));
+    }
+  }
+  return { present, obstacle, outdated, foreign, advice };
+}
+
+function otherPath(
+  { address, interface: device }: Place,
+  path: string | undefined,
+): { readonly key: string; readonly message: string } {
+  const way = path === undefined ? 'have no route' : `leave through ${path}, not ${device}`;
+  return {
+    key: `path ${address} ${path ?? ''}`,
+    message: `handshakes with ${address} ${way}: see PATH OF THE HANDSHAKES in tcp-route-probe(8)`,
+  };
+}
+
+function ours(routes: readonly KernelRoute[]): readonly KernelRoute[] {
+  return routes.filter(({ protocol }) => protocol === ROUTE_PROTOCOL);
+}
+
+function isWanted(found: KernelRoute, place: Place, route: RouteOptions): boolean {
+  return (
+    found.device === place.interface &&
+    found.table === tableOf(route) &&
+    found.metric === metricOf(place.address, route) &&
+    found.gateway === route.via &&
+    found.source === route.src
+  );
+}
+
+function tableOf({ table }: RouteOptions): string {
+  return table ?? MAIN_TABLE;
+}
+
+/** Without a metric, IPv6 routes get IP6_RT_PRIO_USER (linux/ipv6_route.h). */
+function metricOf(address: string, { metric }: RouteOptions): number {
+  const standard = address.includes(':') ? 1024 : 0;
+  return metric === undefined || metric === 0 ? standard : metric;
+}
+
+/** What the kernel refused counts only where it also shows. */
+function failuresOf(
+  change: Change,
+  after: readonly KernelRoute[],
+  refused: readonly LineResult[],
+  route: RouteOptions,
+): readonly Failure[] {
+  const own = ours(after);
+  const isDone =
+    change.verb === 'remove'
+      ? own.length === 0
+      : own.length === 1 && own.every((found) => isWanted(found, change.place, route));
+  if (isDone) return [];
+  const refusal = refused.find((result) => result !== undefined);
+  const shown = own.map((found) => describeRoute(change.place.address, found)).join(', ');
+  return [
+    {
+      change,
+      message: refusal ?? `the kernel took it, but shows ${shown === '' ? 'no route' : shown}`,
+      notPermitted: refusal?.includes('Operation not permitted') === true,
+    },
+  ];
 }

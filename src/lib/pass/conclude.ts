@@ -86,9 +86,20 @@ export function conclude(
     degraded,
     examined.suspended.error,
     ...outcome.failures.map(failureError),
+    ...foreignErrors(examined),
   ].filter((problem) => problem !== undefined);
   for (const { message } of problems) log.error(message);
   return reportOf(options.instance, facts.verdict, decision, problems);
+}
+
+/** What stays advertised although it should not be, because it is not ours to remove. */
+function foreignErrors({ verdict, assessment, view }: Examination): readonly KernelError[] {
+  if (verdict.status !== 'down' || assessment.advertise) return [];
+  return Array.from(
+    view.foreign ?? [],
+    ([address, found]) =>
+      new KernelError(`${address} stays advertised: ${found} is somebody else's, and left alone`),
+  );
 }
 
 export function failureError({ change, message, notPermitted }: Failure): ReportedError {

@@ -34,8 +34,10 @@ export function droppedPlaces(
       .filter((owned) => !named.has(owned))
       .map((owned) => ({ address: owned, interface: address.interface }));
   }
-  const named = new Set(options.places.map(placeLabel));
-  const dropped = state.places.filter((place) => !named.has(placeLabel(place)));
+  // A route to another interface is the same route, which moves; an address there is another one.
+  const identity = (place: Place): string => (kind === 'route' ? place.address : placeLabel(place));
+  const named = new Set(options.places.map(identity));
+  const dropped = state.places.filter((place) => !named.has(identity(place)));
   if (options.mode === 'withdraw') return dropped;
   if (state.kind !== kind) {
     throw new ConfigurationError(
