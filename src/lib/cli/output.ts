@@ -1,5 +1,4 @@
 import { fstatSync, writeSync } from 'node:fs';
-import { isatty } from 'node:tty';
 import { monotonicMs } from '../system/clock.ts';
 import { errnoOf } from '../system/errors.ts';
 import type { Log } from '../system/log.ts';
@@ -29,7 +28,7 @@ const PRIORITY = { step: 7, notice: 5, warning: 4, error: 3 } as const;
 export function createOutput({ name, verbose, quiet, environment }: OutputOptions): Output {
   const startedMs = monotonicMs();
   const journal = isJournal(environment['JOURNAL_STREAM']);
-  const live = verbose && isatty(2);
+  const live = verbose && isTerminal(2);
   let held = '';
   const say = (level: keyof typeof PRIORITY, message: string): void => {
     if (quiet && level !== 'error') return;
@@ -69,6 +68,11 @@ export function createOutput({ name, verbose, quiet, environment }: OutputOption
 export function printable(text: string): string {
   // eslint-disable-next-line no-control-regex -- exactly these are replaced
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '?');
+}
+
+/** Whether a descriptor is a terminal. node:tty loads the whole of node:net: not before it is asked. */
+function isTerminal(fd: number): boolean {
+  return process.getBuiltinModule('node:tty').isatty(fd);
 }
 
 /** systemd.exec(5): JOURNAL_STREAM holds device and inode of the journal's socket. */
