@@ -76,6 +76,10 @@ describe('one question to squid', () => {
     expect(await ask('--body', '^.PNG')).toEqual(upWith(`${SQUID} GET ${ICON}`));
   });
 
+  test('over IPv6 is up', async () => {
+    expect(await ask('--proxy', '::1')).toEqual(upWith(`[::1]:3128 GET ${ICON}`));
+  });
+
   test('for its own icon is answered without asking any origin', async () => {
     expect(await ask('--url', `http://192.0.2.99${ICON}`)).toMatchObject({ exitCode: 0 });
     expect(readFileSync(path.join(squidFolder, 'access.log'), 'utf8')).not.toMatch(

@@ -111,6 +111,27 @@ describe('a message that comes back', () => {
   });
 });
 
+describe.each(['udp', 'tcp'] as const)('over IPv6 and %s', (transport) => {
+  test('a message comes back', async () => {
+    const address = { family: 6, text: '::1' } as const;
+    const daemon = createSocket('udp6');
+    daemons.push(daemon);
+    daemon.bind(0, '::1');
+    await once(daemon, 'listening');
+    daemon.on('message', (message) => {
+      if (transport === 'udp') daemon.send(message, listenPort, '::1');
+      else connect(listenPort, '::1').end(message);
+    });
+    const { port } = daemon.address();
+    const { verdict } = await ask(
+      { transport: 'udp', address, port },
+      { listen: { transport, address, port: listenPort } },
+    );
+    expect(verdict.status).toBe('up');
+    expect(verdict.detail).toContain(`udp://[::1]:${port} to ${transport}://[::1]:${listenPort}: `);
+  });
+});
+
 describe('a message that does not come back is down', () => {
   test('when nothing comes', async () => {
     const daemon = await forwarder(() => []);
