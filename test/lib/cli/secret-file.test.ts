@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readSecretFile } from '../../../src/lib/cli/secret-file.ts';
 import { ConfigurationError } from '../../../src/lib/system/errors.ts';
+import { runCommand } from '../../support/child.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../../support/temporary-folder.ts';
 
 const folder = createTemporaryFolder();
@@ -61,11 +61,11 @@ describe('a secret file', () => {
     expect(() => read(missing)).toThrow('cannot be read (ENOENT)');
   });
 
-  test('must be a regular file: a folder, a device or a FIFO is none', () => {
+  test('must be a regular file: a folder, a device or a FIFO is none', async () => {
     const subfolder = path.join(folder, 'folder');
     mkdirSync(subfolder, { mode: 0o700 });
     const fifo = path.join(folder, 'fifo');
-    expect(spawnSync('mkfifo', ['-m', '0600', fifo]).status).toBe(0);
+    expect((await runCommand('mkfifo', ['-m', '0600', fifo])).exitCode).toBe(0);
     for (const file of [subfolder, fifo, '/dev/zero']) {
       expect(() => read(file)).toThrow('is no regular file');
     }
