@@ -66,7 +66,7 @@ export async function acquireLock(request: LockRequest): Promise<Lock> {
     const holder = parseHolder(found);
     const liveness = holder === undefined ? 'dead' : livenessOf(holder);
     if (liveness === 'dead') {
-      await breakLock(request, found);
+      if (await breakLock(request, found)) continue; // free for us, however little we may wait
     } else if (holder !== undefined && liveness === 'alive' && isOverdue(holder)) {
       if (killed !== holder.pid) {
         request.log.warning(`killed process ${holder.pid}, which held the lock past its deadline`);
@@ -137,7 +137,15 @@ function readLink(path: string): string | undefined {
 
 function releaseLock(path: string, content: string): void {
   // Only the holder and, after its death, a breaker remove a lock: what is ours stays ours.
-  if (readLink(path) === content) unlinkSync(path);
+  if (readLink(path) === content) unlink(path);
+}
+
+function unlink(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    throw new StateError(`cannot remove the lock: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /**
@@ -145,8 +153,10 @@ function releaseLock(path: string, content: string): void {
  * between, so they are serialised by a lock of the kernel's own, flock(2), which dies with its
  * holder. Node has no flock: flock(1) puts it on our open file. The process that costs is started
  * only after a crash.
+ *
+ * @returns whether it was removed here
  */
-async function breakLock(request: LockRequest, found: string): Promise<void> {
+async function breakLock(request: LockRequest, found: string): Promise<boolean> {
   const path = join(dirname(request.path), '.break');
   let fd: number;
   try {
@@ -157,11 +167,14 @@ async function breakLock(request: LockRequest, found: string): Promise<void> {
   try {
     const result = await request.run('flock', ['-w', '1', '0'], { timeoutMs: 2000, stdinFd: fd });
     if (result.exitCode === 0 && readLink(request.path) === found) {
-      unlinkSync(request.path);
+      unlink(request.path);
       request.log.step('took away the lock of a process that is gone');
-    } else if (result.exitCode !== 0 && result.exitCode !== 1) {
+      return true;
+    }
+    if (result.exitCode !== 0 && result.exitCode !== 1) {
       throw new StateError(`cannot break a dead lock: ${result.failure ?? result.stderr}`);
     }
+    return false; // somebody else did, or is about to
   } finally {
     closeSync(fd);
   }

@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs';
 import { reserveFile, type FileReplacement } from '../system/atomic-file.ts';
 import { readBounded } from '../system/bounded-read.ts';
 import type { Moment } from '../system/clock.ts';
@@ -57,9 +58,13 @@ export interface StateWriter {
  * @throws StateError when the state cannot be written
  */
 export function openStateWriter(path: string, expectedBytes: number): StateWriter {
-  let file: FileReplacement | undefined = asStateError(path, () =>
-    reserveFile(path, 0o644, expectedBytes),
-  );
+  let file: FileReplacement | undefined = asStateError(path, () => {
+    // The one thing that room for the new file cannot show: it could not take the old one's place.
+    if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
+      throw new Error('a folder stands in its place');
+    }
+    return reserveFile(path, 0o644, expectedBytes);
+  });
   return {
     write: (state) => {
       const content = `${JSON.stringify(state)}\n`;

@@ -26,6 +26,7 @@ const BY_SEVERITY: readonly number[] = [
   ExitStatus.permission,
   ExitStatus.state,
   ExitStatus.configuration,
+  ExitStatus.usage,
   ExitStatus.noSuchInstance,
   ExitStatus.unknown,
   ExitStatus.down,

@@ -45,10 +45,14 @@ export function identityOf(pid: number): ProcessIdentity {
   return { ...ownIdentity(), pid, startTicks: readStat(pid).startTicks };
 }
 
+/** No pid is higher (PID_MAX_LIMIT in linux/threads.h): what is comes out of a file that lies. */
+const MAX_PID = 2 ** 22;
+
 /** Whether that very process still runs. A zombie holds nothing any more: it is dead. */
 export function livenessOf(identity: ProcessIdentity): Liveness {
   if (identity.bootId !== currentBootId()) return 'dead';
   if (identity.pidNamespace !== readPidNamespace()) return 'unknowable';
+  if (identity.pid < 1 || identity.pid > MAX_PID) return 'dead';
   try {
     process.kill(identity.pid, 0);
   } catch (error) {

@@ -1,0 +1,69 @@
+import { placeLabel, type Advertiser, type Change } from '../../src/lib/advertise/advertiser.ts';
+
+/** A kernel in memory: addresses on interfaces, and drain routes. */
+export interface FakeAdvertiser extends Advertiser {
+  /** What is there, as `placeLabel` names it. */
+  readonly places: Set<string>;
+  readonly drainRoutes: Set<string>;
+  /** What was applied, as `verb label`, in order. */
+  readonly applied: string[];
+  obstacle: string | undefined;
+  /** Refuses a change by its message; undefined lets it pass. */
+  refuse: (change: Change) => string | undefined;
+  /** Called before changes are applied. */
+  beforeApply: () => void;
+}
+
+export function fakeAdvertiser(): FakeAdvertiser {
+  const places = new Set<string>();
+  const drainRoutes = new Set<string>();
+  const applied: string[] = [];
+  const fake: FakeAdvertiser = {
+    kind: 'address',
+    canDrain: true,
+    places,
+    drainRoutes,
+    applied,
+    obstacle: undefined,
+    refuse: () => undefined,
+    beforeApply: () => undefined,
+    read: (asked) =>
+      Promise.resolve({
+        present: new Set(
+          asked.filter((place) => places.has(placeLabel(place))).map(({ address }) => address),
+        ),
+        obstacle: fake.obstacle,
+      }),
+    apply: (changes) => {
+      fake.beforeApply();
+      const failures = changes.flatMap((change) => {
+        const message = fake.refuse(change);
+        applied.push(`${change.verb} ${placeLabel(change.place)}`);
+        if (message === undefined) make(change, places, drainRoutes);
+        const notPermitted = message?.includes('not permitted') === true;
+        return message === undefined ? [] : [{ change, message, notPermitted }];
+      });
+      return Promise.resolve(failures);
+    },
+    drained: () => Promise.resolve(new Set(drainRoutes)),
+  };
+  return fake;
+}
+
+function make({ verb, place }: Change, places: Set<string>, drainRoutes: Set<string>): void {
+  switch (verb) {
+    case 'add':
+    case 'renew':
+      places.add(placeLabel(place));
+      break;
+    case 'remove':
+      places.delete(placeLabel(place));
+      break;
+    case 'drain':
+      drainRoutes.add(place.address);
+      break;
+    case 'end-drain':
+      drainRoutes.delete(place.address);
+      break;
+  }
+}
