@@ -1,8 +1,10 @@
 import { runPass } from '../pass/pass.ts';
 import { describeVerdict } from '../pass/attempts.ts';
 import { reportOf, type PassReport } from '../pass/pass-report.ts';
-import { endSignalSuspension } from '../pass/withdraw-instance.ts';
-import { monotonicMs, systemClock } from '../system/clock.ts';
+import type { PassOptions } from '../pass/pass-options.ts';
+import type { PassPorts } from '../pass/pass-ports.ts';
+import { endSignalSuspension, withdrawInstance } from '../pass/withdraw-instance.ts';
+import { monotonicMs, sleep, systemClock } from '../system/clock.ts';
 import { runCommand } from '../system/command.ts';
 import { errnoOf, messageOf, ReportedError, stackOf } from '../system/errors.ts';
 import { ExitStatus } from '../system/exit-status.ts';
@@ -32,25 +34,59 @@ export async function runInstances(
 ): Promise<readonly number[]> {
   for (;;) {
     const signals = listenForSignals();
+    const suspended: LoadedInstance[] = [];
+    const passes = instances.map((instance) => perform(instance, runPass, signals, output, show));
+    const over = Promise.all(passes);
     const statuses = await Promise.all(
-      instances.map((instance) => runInstance(instance, signals, output, show)),
+      passes.map(async (pass, index) => {
+        const status = await pass;
+        // What is asked of the process while others are not through yet is asked of this one too.
+        await Promise.race([over, aborted(signals.signal)]);
+        const asked = signals.requested();
+        const instance = instances[index];
+        if (instance === undefined || !isManaged(instance)) return status;
+        if (asked !== 'withdraw' && asked !== 'suspend') return status;
+        if (asked === 'suspend') suspended.push(instance);
+        const withdraw = (options: PassOptions, ports: PassPorts): Promise<PassReport> =>
+          withdrawInstance(options, ports, asked);
+        return perform(instance, withdraw, signals, output, show);
+      }),
     );
     output.flush();
+    if (signals.requested() === 'suspend') {
+      signals.stop();
+      await sleep(PENDING_SIGNALS_MS);
+    }
+    for (const { options } of suspended) endSignalSuspension(options);
     const asked = signals.requested();
     if (asked === 'leave') return [signals.leaveStatus()];
     if (asked !== 'suspend') return statuses;
-    signals.stop();
-    // Here again after SIGCONT: that suspension is over, and the pass starts afresh.
-    await new Promise(setImmediate); // a SIGTERM that came while stopped is handled first
-    const ended = signals.requested() === 'withdraw';
-    for (const { options } of instances) endSignalSuspension(options);
-    if (ended) return [ExitStatus.up];
     signals.close();
+    // Here again after SIGCONT: that suspension is over, and the pass starts afresh.
   }
 }
 
-async function runInstance(
+/** Long enough for the event loop to see what came while the process stood still. */
+const PENDING_SIGNALS_MS = 10;
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => {
+      resolve();
+    });
+  });
+}
+
+/** Whether there is something that a signal could take out. */
+function isManaged({ options }: LoadedInstance): boolean {
+  return options.mode === 'pass' && options.places.length > 0;
+}
+
+/** Does something with an instance, and tells everybody what came of it. Returns the exit status. */
+async function perform(
   { options, advertiser, probe, onChange, metricsDir }: LoadedInstance,
+  action: (options: PassOptions, ports: PassPorts) => Promise<PassReport>,
   signals: Signals,
   output: Output,
   show: ShowOptions,
@@ -69,10 +105,12 @@ async function runInstance(
   };
   let report: PassReport;
   try {
-    report = await runPass(options, ports);
+    report = await action(options, ports);
   } catch (error) {
     report = reportFailure(instance, error, log);
   }
+  const wasInterrupted = signals.requested() !== undefined && report.decision === undefined;
+  if (wasInterrupted && report.problems.length === 0) return report.exitStatus; // it saw nothing
   await tellOthers(report, onChange, metricsDir, monotonicMs() - startedMs, log);
   showReport(report, options.mode === 'dry-run', instance === show.name, output, show);
   return report.exitStatus;

@@ -51,6 +51,7 @@ export function listenForSignals(): Signals {
     [
       'SIGTSTP',
       () => {
+        continued = false;
         take('suspend');
       },
     ],

@@ -21,16 +21,18 @@ export async function probeWithAttempts(
   let verdict: Verdict | undefined;
   for (let attempt = 1; attempt <= options.attempts; attempt++) {
     if (attempt > 1) await sleep(options.retryDelayMs, interrupts.signal);
-    if (verdict !== undefined && interrupts.signal.aborted) break;
+    if (isOver(interrupts.signal)) break;
     const startedMs = monotonicMs();
     const now = await probeOnce(probe, log, health, options.timeoutMs, interrupts.signal);
+    // The question was cut short: what it seems to say is no verdict.
+    if (isOver(interrupts.signal) && now.status !== 'up') break;
     const tookMs = monotonicMs() - startedMs;
     log.step(`attempt ${attempt} of ${options.attempts}: ${describeVerdict(now)} [${tookMs} ms]`);
     if (now.status !== 'unknown' || verdict === undefined) verdict = now;
     if (now.status === 'up') break;
     if (now.status === 'unknown' && now.reason === 'overrun') break; // it may still be running
   }
-  return verdict ?? unknown('overrun', 'interrupted before the first attempt');
+  return verdict ?? unknown('overrun', 'interrupted');
 }
 
 /** A verdict in one line: `down (timeout): …`. */
@@ -38,6 +40,11 @@ export function describeVerdict(verdict: Verdict): string {
   return verdict.status === 'up'
     ? `up: ${verdict.detail}`
     : `${verdict.status} (${verdict.reason}): ${verdict.detail}`;
+}
+
+/** Asked anew each time: it changes while we wait. */
+function isOver(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 async function probeOnce(

@@ -1,7 +1,7 @@
 import type { Change, KernelView } from '../advertise/advertiser.ts';
 import { leaseIsDue, leaseStart, planChanges } from '../advertise/plan.ts';
 import { unknown, type Verdict } from '../probe/probe.ts';
-import type { InstanceState, Place } from '../state/instance-state.ts';
+import type { Place } from '../state/instance-state.ts';
 import type { Moment } from '../system/clock.ts';
 import { assess, usableState, type Assessment } from './assess.ts';
 import { changesForDrains } from './drain-changes.ts';
@@ -9,14 +9,6 @@ import type { PassOptions } from './pass-options.ts';
 import type { PassPorts } from './pass-ports.ts';
 import type { Session } from './session.ts';
 import { readSuspensions, type SuspensionReading } from './suspension-reading.ts';
-
-/** Whether the addresses were put in with the lease that is asked for now. */
-export function hasLease(
-  state: InstanceState | undefined,
-  { leaseMs }: Pick<PassOptions, 'leaseMs'>,
-): boolean {
-  return state !== undefined && state.leaseMs === (leaseMs ?? null);
-}
 
 /** What a pass knows once the probe has answered, and what it is going to change. */
 export interface Examination {

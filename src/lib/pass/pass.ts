@@ -7,7 +7,7 @@ import { usableState } from './assess.ts';
 import { probeWithAttempts } from './attempts.ts';
 import { conclude, explain, reportDryRun } from './conclude.ts';
 import { drainAfter } from './drain-changes.ts';
-import { examine, hasLease, type Examination } from './examine.ts';
+import { examine, type Examination } from './examine.ts';
 import { leaseAdvice } from './lease-advice.ts';
 import { nextState, type PassFacts } from './next-state.ts';
 import { claimPlaces, droppedPlaces, releasePlaces } from './ownership.ts';
@@ -23,6 +23,7 @@ import { withdrawInstance } from './withdraw-instance.ts';
 /**
  * One pass of one instance: lock, read state, probe, decide, reconcile, read back, write state,
  * unlock. Everything it goes by is in its arguments, so that one process can run many at once.
+ * An interruption before it could decide ends it with nothing changed; to obey is the caller's.
  *
  * @returns what it saw and did, with its share of the exit status
  * @throws BusyError, ConfigurationError, PermissionError, KernelError or StateError when it had to
@@ -33,15 +34,11 @@ export async function runPass(options: PassOptions, ports: PassPorts): Promise<P
   if (options.places.length === 0) return checkOnly(options, ports);
   if (options.mode === 'dry-run') return passWithin(openReadOnly(options, ports), options, ports);
   const session = await openSession(options, ports);
-  let report: PassReport;
   try {
-    report = await passWithin(session, options, ports);
+    return await passWithin(session, options, ports);
   } finally {
     session.close();
   }
-  const asked = ports.interrupts.requested();
-  if (asked === undefined || asked === 'leave') return report;
-  return withdrawInstance(options, ports, asked);
 }
 
 /** Probes and says what it saw: no lock, no state, no privilege. */

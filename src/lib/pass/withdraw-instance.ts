@@ -1,11 +1,13 @@
 import { placeLabel } from '../advertise/advertiser.ts';
+import { claimOwner } from '../state/claims.ts';
 import { removeSuspension, writeSuspension } from '../state/suspensions.ts';
+import { ConfigurationError, StateError } from '../system/errors.ts';
 import { usableState } from './assess.ts';
 import { blankState } from './blank-state.ts';
 import { droppedPlaces, releasePlaces } from './ownership.ts';
 import type { PassOptions } from './pass-options.ts';
 import type { PassPorts } from './pass-ports.ts';
-import { reportOf, type PassReport } from './pass-report.ts';
+import { reportOf, type PassDecision, type PassReport } from './pass-report.ts';
 import { openSession, type Session } from './session.ts';
 import { readSuspensions, suspensionFolders } from './suspension-reading.ts';
 import { awaitDrain, finishDrain, withdrawPlaces, type Withdrawal } from './withdraw.ts';
@@ -15,43 +17,96 @@ export const SIGNAL_HOLDER = 'signal';
 const SIGNAL_SUSPENSION_MS = 3_600_000;
 
 /**
+ * Why an instance is taken out. `forget`: --withdraw, which also gives up the claims and the
+ * state; `withdraw`: SIGTERM; `suspend`: SIGTSTP.
+ */
+type Cause = 'forget' | 'withdraw' | 'suspend';
+
+const CAUSES = {
+  forget: { reason: 'withdrawn', words: 'withdrawn on request' },
+  withdraw: { reason: 'withdrawn', words: 'terminated' },
+  suspend: { reason: 'suspended', words: `suspended by ${SIGNAL_HOLDER} (SIGTSTP)` },
+} as const satisfies Record<Cause, { reason: string; words: string }>;
+
+/**
  * Takes an instance out of service at once, without a probe.
  *
- * @param why `forget`: --withdraw, which also gives up the claims and the state; `withdraw`:
- *   SIGTERM; `suspend`: SIGTSTP
- * @throws as `withdrawPlaces`, and BusyError
+ * @throws as `withdrawPlaces`, BusyError, and ConfigurationError for an address that belongs to
+ *   another instance
  */
 export async function withdrawInstance(
   options: PassOptions,
   ports: PassPorts,
-  why: 'forget' | 'withdraw' | 'suspend',
+  cause: Cause,
 ): Promise<PassReport> {
-  if (why === 'suspend') {
-    const [folder] = suspensionFolders(options);
-    const request = {
-      instance: options.instance,
-      holder: SIGNAL_HOLDER,
-      reason: 'SIGTSTP',
-      forMs: SIGNAL_SUSPENSION_MS,
-      acrossReboot: false,
-      processes: undefined,
-    };
-    writeSuspension(folder, request, ports.clock.now());
-  }
+  const unwritten = cause === 'suspend' ? suspendBySignal(options, ports) : undefined;
   const session = await openSession(options, ports);
   let withdrawal: Withdrawal;
   try {
-    withdrawal = await withdrawWithin(session, options, ports, why);
+    withdrawal = await withdrawWithin(session, options, ports, cause);
   } finally {
     session.close();
   }
-  for (const place of withdrawal.removed) ports.log.notice(`withdrew ${placeLabel(place)}`);
+  const decision = decisionOf(withdrawal, options, ports, cause);
+  if (decision.transition !== undefined) ports.log.notice(decision.transition.message);
   const { drainUntilMs } = withdrawal;
   if (drainUntilMs !== undefined) await awaitDrain(drainUntilMs, ports, ports.interrupts.hurry);
-  if (drainUntilMs !== undefined || why === 'forget') {
-    await finishDrain(options, ports, withdrawal.state, why === 'forget');
+  if (drainUntilMs !== undefined || cause === 'forget') {
+    await finishDrain(options, ports, withdrawal.state, cause === 'forget');
   }
-  return reportOf(options.instance, undefined, undefined, []);
+  return reportOf(
+    options.instance,
+    undefined,
+    decision,
+    unwritten === undefined ? [] : [unwritten],
+  );
+}
+
+/** Suspends before the lock is taken. Returns why that was not possible; it is withdrawn anyway. */
+function suspendBySignal(
+  options: PassOptions,
+  { clock, log }: Pick<PassPorts, 'clock' | 'log'>,
+): StateError | undefined {
+  const [folder] = suspensionFolders(options);
+  const request = {
+    instance: options.instance,
+    holder: SIGNAL_HOLDER,
+    reason: 'SIGTSTP',
+    forMs: SIGNAL_SUSPENSION_MS,
+    acrossReboot: false,
+    processes: undefined,
+  };
+  try {
+    writeSuspension(folder, request, clock.now());
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof StateError)) throw error;
+    log.error(error.message);
+    return error;
+  }
+}
+
+function decisionOf(
+  { removed, state }: Withdrawal,
+  options: PassOptions,
+  ports: PassPorts,
+  cause: Cause,
+): PassDecision {
+  const { reason, words } = CAUSES[cause];
+  const labels = removed.map(placeLabel);
+  const message = `down: withdrew ${labels.join(', ')}: ${words}`;
+  return {
+    health: 'down',
+    successes: 0,
+    failures: 0,
+    advertising: false,
+    transition: removed.length === 0 ? undefined : { to: 'down', reason, message },
+    transitions: state.transitions,
+    suspensions: readSuspensions(options, ports.clock, ports.ownUid).active,
+    places: options.places.map((place) => ({ ...place, present: false })),
+    leaseLeftMs: undefined,
+    changes: labels.map((label) => `remove ${label}`),
+  };
 }
 
 /** Ends the suspension that SIGTSTP made. Throws StateError. */
@@ -63,11 +118,12 @@ async function withdrawWithin(
   session: Session,
   options: PassOptions,
   ports: PassPorts,
-  why: 'forget' | 'withdraw' | 'suspend',
+  cause: Cause,
 ): Promise<Withdrawal> {
+  if (cause === 'forget') refuseForeign(session, options);
   const before = usableState(session.reading);
   const dropped =
-    why === 'forget'
+    cause === 'forget'
       ? droppedPlaces(session, { ...options, mode: 'withdraw' }, ports.advertiser.kind)
       : [];
   const places = [...options.places, ...dropped];
@@ -77,8 +133,19 @@ async function withdrawWithin(
   const blank = { instance, source, kind, places: options.places };
   const state = before ?? blankState(blank, present.size > 0, ports.clock.now());
   const ids = readSuspensions(options, ports.clock, ports.ownUid).active.map(({ id }) => id);
-  const known = { ...state, suspensionIds: why === 'suspend' ? ids : state.suspensionIds };
+  const known = { ...state, suspensionIds: cause === 'suspend' ? ids : state.suspensionIds };
   const withdrawal = await withdrawPlaces(session, known, places, options.drainMs, ports);
-  if (why === 'forget') releasePlaces(session, options.instance, places);
+  if (cause === 'forget') releasePlaces(session, options.instance, places);
   return withdrawal;
+}
+
+/** Nobody takes another instance's address out. Throws ConfigurationError. */
+function refuseForeign({ paths }: Session, { instance, places }: PassOptions): void {
+  for (const { address } of places) {
+    const owner = claimOwner(paths.claims, address);
+    if (owner === undefined || owner === instance) continue;
+    throw new ConfigurationError(
+      `${address} belongs to instance '${owner}', so '${instance}' must not withdraw it`,
+    );
+  }
 }
