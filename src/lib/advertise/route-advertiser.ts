@@ -1,4 +1,5 @@
 import type { Place } from '../state/instance-state.ts';
+import { StateError } from '../system/errors.ts';
 import type { Advertiser, Change, Failure, KernelView } from './advertiser.ts';
 import { describeRoute, foreignRoute } from './foreign-routes.ts';
 import type { IpBatch, LineResult } from './ip-batch.ts';
@@ -33,9 +34,11 @@ export const PLAIN_ROUTE: RouteOptions = {
   source: undefined,
 };
 
-/** Where the leases of routes are kept, which the kernel does not keep for all of them. */
+/**
+ * Where the leases of routes are kept, which the kernel does not keep for all of them. Both throw
+ * StateError.
+ */
 export interface RouteLeases {
-  /** Throws StateError: then the route must not be added. */
   set(address: string, leaseMs: number): void;
   end(address: string): void;
 }
@@ -86,13 +89,22 @@ export function routeAdvertiser(route: RouteOptions, ports: RoutePorts): Adverti
         const routes = after[index]?.routes ?? [];
         failures.push(...failuresOf(change, routes, refused, route));
         if (change.verb === 'remove' && ours(routes).length === 0) {
-          ports.leases.end(change.place.address);
+          endQuietly(ports.leases, change.place.address);
         }
       }
       return failures;
     },
     drained: () => Promise.resolve(new Set()),
   };
+}
+
+/** The lease of a route that is gone may stay where it cannot be removed: it ends by itself. */
+function endQuietly(leases: RouteLeases, address: string): void {
+  try {
+    leases.end(address);
+  } catch (error) {
+    if (!(error instanceof StateError)) throw error;
+  }
 }
 
 /**
@@ -192,8 +204,7 @@ function tableOf({ table }: RouteOptions): string {
 
 /** Without a metric, IPv6 routes get IP6_RT_PRIO_USER (linux/ipv6_route.h). */
 function metricOf(address: string, { metric }: RouteOptions): number {
-  const standard = address.includes(':') ? 1024 : 0;
-  return metric === undefined || metric === 0 ? standard : metric;
+  return metric ?? (address.includes(':') ? 1024 : 0);
 }
 
 /** What the kernel refused counts only where it also shows. */

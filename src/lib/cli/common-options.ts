@@ -13,6 +13,7 @@ import {
 } from './value-parsers.ts';
 
 const ADDRESS = 'Service address';
+const ROUTE = 'Route';
 const DECISION = 'Decision';
 const STATE = 'State';
 const OUTPUT = 'Output';
@@ -100,37 +101,9 @@ const decisionOptions = {
   }),
 } as const;
 
-/** What every probe has, besides `--address` and `--interface`. */
+/** What every probe has, whatever it manages. */
 const passOptions = {
-  instance: optional(instanceName, {
-    group: STATE,
-    alias: 'i',
-    describe: 'Name of the instance: its lock and state are its own.',
-    defaultNote: "the configuration file's basename, else the program's name",
-  }),
   ...decisionOptions,
-  lease: value(leaseTime, {
-    group: ADDRESS,
-    default: '5m',
-    describe:
-      'How long the kernel keeps an address that no successful pass renews: whole seconds, at least 2s, or off.',
-  }),
-  drain: value(duration, {
-    group: ADDRESS,
-    default: '5s',
-    describe: 'How long to answer on after a planned withdrawal.',
-  }),
-  withdraw: flag({
-    group: ADDRESS,
-    configurable: false,
-    describe: 'Do not probe: take the addresses out, with drain, and forget the instance.',
-  }),
-  'dry-run': flag({
-    group: ADDRESS,
-    alias: 'n',
-    configurable: false,
-    describe: 'Probe and print what would change; change nothing.',
-  }),
   config: list(file, {
     group: GENERAL,
     configurable: false,
@@ -154,6 +127,21 @@ const passOptions = {
   ...generalOptions,
 } as const;
 
+const INSTANCE = {
+  group: STATE,
+  alias: 'i',
+  describe: 'Name of the instance: its lock and state are its own.',
+} as const;
+
+function dryRun(group: string): Option<boolean> {
+  return flag({
+    group,
+    alias: 'n',
+    configurable: false,
+    describe: 'Probe and print what would change; change nothing.',
+  });
+}
+
 /** The options of every probe that manages addresses on an interface. */
 export const addressProbeOptions = {
   address: list(serviceAddress, {
@@ -166,10 +154,54 @@ export const addressProbeOptions = {
     default: 'lo',
     describe: 'Interface that gets the addresses.',
   }),
+  lease: value(leaseTime, {
+    group: ADDRESS,
+    default: '5m',
+    describe:
+      'How long the kernel keeps an address that no successful pass renews: whole seconds, at least 2s, or off.',
+  }),
+  drain: value(duration, {
+    group: ADDRESS,
+    default: '5s',
+    describe: 'How long to answer on after a planned withdrawal.',
+  }),
+  withdraw: flag({
+    group: ADDRESS,
+    configurable: false,
+    describe: 'Do not probe: take the addresses out, with drain, and forget the instance.',
+  }),
+  'dry-run': dryRun(ADDRESS),
+  instance: optional(instanceName, {
+    ...INSTANCE,
+    defaultNote: "the configuration file's basename, else the program's name",
+  }),
   ...passOptions,
 } as const;
 
-/** The options of the probe that manages a route. */
-export const routeProbeOptions = passOptions;
+/** The options of the probe that manages a route, besides those that say which. */
+export const routeProbeOptions = {
+  lease: value(leaseTime, {
+    group: ROUTE,
+    default: '5m',
+    describe:
+      'How long a route may stay that no successful pass renews: whole seconds, at least 2s, or off.',
+  }),
+  drain: value(duration, {
+    group: ROUTE,
+    default: '5s',
+    describe: 'Has no effect: nothing on this node could answer on. Every probe takes it.',
+  }),
+  withdraw: flag({
+    group: ROUTE,
+    configurable: false,
+    describe: 'Do not probe: take the route out, and forget the instance.',
+  }),
+  'dry-run': dryRun(ROUTE),
+  instance: optional(instanceName, {
+    ...INSTANCE,
+    defaultNote: "the configuration file's basename, else the program's name and the address",
+  }),
+  ...passOptions,
+} as const;
 
 export type AnyTable = Readonly<Record<string, Option<unknown>>>;

@@ -2,17 +2,21 @@ import { addressAdvertiser } from '../advertise/address-advertiser.ts';
 import type { Advertiser } from '../advertise/advertiser.ts';
 import type { IpBatch } from '../advertise/ip-batch.ts';
 import { localAddresses } from '../advertise/kernel-addresses.ts';
+import type { RouteReader } from '../advertise/kernel-routes.ts';
+import { routeAdvertiser } from '../advertise/route-advertiser.ts';
 import type { Advice, PassOptions } from '../pass/pass-options.ts';
 import type { AttemptContext } from '../pass/pass-ports.ts';
 import type { Verdict } from '../probe/probe.ts';
 import type { Place } from '../state/instance-state.ts';
+import { routeLeasesIn } from '../state/route-leases.ts';
+import { systemClock } from '../system/clock.ts';
 import { runCommand } from '../system/command.ts';
 import { ConfigurationError, UsageError } from '../system/errors.ts';
 import { isLoopback, type IpAddress } from '../system/ip-address.ts';
-import { addressProbeOptions } from './common-options.ts';
+import { addressProbeOptions, routeProbeOptions } from './common-options.ts';
 import { instanceOfFile } from './config-file.ts';
 import type { OptionTable, Values } from './option.ts';
-import type { Operands, ProbeProgram } from './probe-program.ts';
+import type { Operands, ProbeProgram, RoutePlace } from './probe-program.ts';
 import { resolveOptions, type Source } from './resolve-options.ts';
 import { isName } from './value-parsers.ts';
 
@@ -34,11 +38,18 @@ export interface InstanceSources {
   readonly operands: Operands;
 }
 
-/** The options of a program: its own, and those that every probe has. */
+/** How the instances of a process reach the kernel, so that they share processes. */
+export interface KernelAccess {
+  readonly batch: IpBatch;
+  readonly readRoutes: RouteReader;
+}
+
+/** The options of a program: its own, and those that every probe of its kind has. */
 export function fullTable<Table extends OptionTable, ProbeOptions>(
   program: ProbeProgram<Table, ProbeOptions>,
-): Table & typeof addressProbeOptions {
-  return { ...program.table, ...addressProbeOptions };
+): OptionTable {
+  const common = program.manages === 'route' ? routeProbeOptions : addressProbeOptions;
+  return { ...program.table, ...common };
 }
 
 /**
@@ -49,23 +60,20 @@ export function fullTable<Table extends OptionTable, ProbeOptions>(
 export function loadInstance<Table extends OptionTable, ProbeOptions>(
   program: ProbeProgram<Table, ProbeOptions>,
   from: InstanceSources,
-  batch: IpBatch,
+  kernel: KernelAccess,
 ): LoadedInstance {
   const own = resolveOptions(program.table, from.sources);
-  const values = resolveOptions(addressProbeOptions, from.sources);
   const prepared = inFile(from.path, () => program.prepare(own, from.operands));
-  const places = values.address.map(({ text }): Place => ({
-    address: text,
-    interface: values.interface,
-  }));
-  const instance = values.instance ?? defaultInstance(program.name, from.path);
+  const { route } = prepared;
+  const { values, places } = resolveManaged(route, from.sources);
+  const instance = values.instance ?? defaultInstance(program.name, from.path, route);
   const advice = inFile(from.path, () => {
     checkDecision(values);
     return checkTargets(prepared.targets, places);
   });
   return {
     options: passOptions(values, { instance, source: from.path, places, advice }),
-    advertiser: addressAdvertiser(runCommand, batch),
+    advertiser: advertiserOf(route, values['state-dir'], kernel),
     probe: ({ signal, log, health }) =>
       program.probe(prepared.options, { signal, log, instance, health }),
     onChange: values['on-change'],
@@ -73,15 +81,44 @@ export function loadInstance<Table extends OptionTable, ProbeOptions>(
   };
 }
 
-function defaultInstance(program: string, path: string | null): string {
-  const name = path === null ? program : instanceOfFile(path);
+type CommonValues = Values<typeof routeProbeOptions>;
+
+/** What every probe has, and the places that it manages. */
+function resolveManaged(
+  route: RoutePlace | undefined,
+  sources: readonly Source[],
+): { readonly values: CommonValues; readonly places: readonly Place[] } {
+  if (route !== undefined) {
+    const place = { address: route.address.text, interface: route.interface };
+    return { values: resolveOptions(routeProbeOptions, sources), places: [place] };
+  }
+  const values = resolveOptions(addressProbeOptions, sources);
+  const places = values.address.map(({ text }) => ({ address: text, interface: values.interface }));
+  return { values, places };
+}
+
+function advertiserOf(
+  route: RoutePlace | undefined,
+  stateDir: string,
+  { batch, readRoutes }: KernelAccess,
+): Advertiser {
+  if (route === undefined) return addressAdvertiser(runCommand, batch);
+  const leases = routeLeasesIn(stateDir, systemClock);
+  return routeAdvertiser(route.options, { read: readRoutes, batch, leases });
+}
+
+function defaultInstance(
+  program: string,
+  path: string | null,
+  route: RoutePlace | undefined,
+): string {
+  const ownName = route === undefined ? program : `${program}-${route.address.text}`;
+  const name = path === null ? ownName : instanceOfFile(path);
   if (isName(name)) return name;
   throw new ConfigurationError(
     `${path ?? name}: '${name}' is no instance name (letters, digits and . _ : -): rename the file, or set instance`,
   );
 }
-
-type CommonValues = Values<typeof addressProbeOptions>;
 
 function passOptions(
   values: CommonValues,

@@ -1,6 +1,9 @@
 import { addressAdvertiser } from '../advertise/address-advertiser.ts';
 import { ipBatch } from '../advertise/ip-batch.ts';
+import { routeReader } from '../advertise/kernel-routes.ts';
+import { PLAIN_ROUTE, routeAdvertiser } from '../advertise/route-advertiser.ts';
 import type { NodeContext } from '../pass/node-context.ts';
+import { routeLeasesIn } from '../state/route-leases.ts';
 import { systemClock } from '../system/clock.ts';
 import { runCommand } from '../system/command.ts';
 import type { Log } from '../system/log.ts';
@@ -21,6 +24,13 @@ export function nodeContext(
     log,
     run: runCommand,
     ownUid: process.geteuid?.() ?? 0,
-    advertiserFor: () => addressAdvertiser(runCommand, batch),
+    advertiserFor: (kind) =>
+      kind === 'route'
+        ? routeAdvertiser(PLAIN_ROUTE, {
+            read: routeReader(runCommand, 0),
+            batch,
+            leases: routeLeasesIn(values['state-dir'], systemClock),
+          })
+        : addressAdvertiser(runCommand, batch),
   };
 }

@@ -1,4 +1,7 @@
 import { ipBatch } from '../advertise/ip-batch.ts';
+import { routeReader } from '../advertise/kernel-routes.ts';
+import { adoptRoutes, sweepRoutes } from '../pass/sweep-routes.ts';
+import { systemClock } from '../system/clock.ts';
 import { runCommand } from '../system/command.ts';
 import { ConfigurationError, ReportedError, UsageError } from '../system/errors.ts';
 import { worstExitStatus } from '../system/exit-status.ts';
@@ -8,6 +11,7 @@ import {
   fullTable,
   loadInstance,
   type InstanceSources,
+  type KernelAccess,
   type LoadedInstance,
 } from './load-instance.ts';
 import type { OptionTable } from './option.ts';
@@ -36,6 +40,7 @@ export function runProbeProgram<Table extends OptionTable, ProbeOptions>(
     const { instances, failures } = loadAll(program, args, ownUid, output);
     const { json, quiet } = resolveOptions(generalOptions, [argumentSource(args.texts)]);
     const show = { name: program.name, ownUid, json, quiet };
+    await sweep(instances, ownUid, output);
     const statuses = await runInstances(instances, output, show);
     return worstExitStatus([...failures, ...statuses]);
   });
@@ -58,20 +63,19 @@ function loadAll<Table extends OptionTable, ProbeOptions>(
   const { operands } = args;
   const given = args.texts.get('config') ?? [];
   if (given.length === 0) {
-    const batch = ipBatch(runCommand, 0);
     const from = { path: null, sources: outer, operands };
-    return { instances: [loadInstance(program, from, batch)], failures: [] };
+    return { instances: [loadInstance(program, from, kernelAccess(0))], failures: [] };
   }
   const paths = configurationFiles(given);
   if (paths.length > 1) refuseForMany(outer);
-  const batch = ipBatch(runCommand, paths.length > 1 ? BATCH_WINDOW_MS : 0);
+  const kernel = kernelAccess(paths.length > 1 ? BATCH_WINDOW_MS : 0);
   const instances = new Map<string, LoadedInstance>();
   const failures: number[] = [];
   for (const path of paths) {
     try {
       const sources = [...outer, configurationSource(path, table, ownUid)];
       const from: InstanceSources = { path, sources, operands };
-      const loaded = loadInstance(program, from, batch);
+      const loaded = loadInstance(program, from, kernel);
       const name = loaded.options.instance;
       const twin = instances.get(name)?.options.source;
       if (twin !== undefined) {
@@ -86,6 +90,31 @@ function loadAll<Table extends OptionTable, ProbeOptions>(
     }
   }
   return { instances: [...instances.values()], failures };
+}
+
+function kernelAccess(windowMs: number): KernelAccess {
+  return { batch: ipBatch(runCommand, windowMs), readRoutes: routeReader(runCommand, windowMs) };
+}
+
+/** Routes whose leases ran out are removed by whoever comes by, before anything else is looked at. */
+async function sweep(
+  instances: readonly LoadedInstance[],
+  ownUid: number,
+  output: Output,
+): Promise<void> {
+  const ports = { clock: systemClock, log: output, run: runCommand, ownUid };
+  const managing = instances.filter(
+    ({ options }) => options.places.length > 0 && options.mode !== 'dry-run',
+  );
+  for (const stateDir of new Set(managing.map(({ options }) => options.stateDir))) {
+    await sweepRoutes(stateDir, ports);
+    const route = managing.find(
+      ({ options, advertiser }) => options.stateDir === stateDir && advertiser.kind === 'route',
+    );
+    if (route?.options.leaseMs !== undefined) {
+      await adoptRoutes(stateDir, route.options.leaseMs, ports);
+    }
+  }
 }
 
 /** Options that cannot be the same for several instances. */

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeIfPresent } from '../system/atomic-file.ts';
-import type { Moment } from '../system/clock.ts';
+import type { Clock, Moment } from '../system/clock.ts';
 import { errnoOf, messageOf, StateError } from '../system/errors.ts';
 
 /**
@@ -18,6 +18,22 @@ export interface RouteLease {
 
 export function routeLeaseFolder(stateDir: string): string {
   return join(stateDir, 'route-leases');
+}
+
+/**
+ * Makes the folder.
+ *
+ * @returns whether there was none: then the leases of routes that are there are lost
+ * @throws StateError
+ */
+export function openRouteLeases(folder: string): boolean {
+  try {
+    mkdirSync(folder, { mode: 0o755 });
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw new StateError(`cannot make ${folder}: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /** Sets the lease of a route anew. Throws StateError when the disk does not take it. */
@@ -45,6 +61,25 @@ export function endRouteLease(folder: string, address: string): void {
       cause: error,
     });
   }
+}
+
+/** The leases of a state folder, for whoever adds and removes routes. */
+export function routeLeasesIn(
+  stateDir: string,
+  clock: Clock,
+): {
+  readonly set: (address: string, leaseMs: number) => void;
+  readonly end: (address: string) => void;
+} {
+  const folder = routeLeaseFolder(stateDir);
+  return {
+    set: (address, leaseMs) => {
+      setRouteLease(folder, address, leaseMs, clock.now());
+    },
+    end: (address) => {
+      endRouteLease(folder, address);
+    },
+  };
 }
 
 /** All leases. Throws StateError. */

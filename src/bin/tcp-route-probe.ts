@@ -1,0 +1,23 @@
+import { runProbeProgram } from '../lib/cli/run-probe-program.ts';
+import { prepareTcpRoute, tcpRouteTable } from '../lib/cli/tcp-route-options.ts';
+import { tcpConnect } from '../lib/probe/tcp-connect.ts';
+
+void runProbeProgram({
+  name: 'tcp-route-probe',
+  summary: 'Advertises a host route while TCP ports at its far end are open',
+  table: tcpRouteTable,
+  synopsis: '[DEV ADDR PORT...]',
+  examples: [
+    {
+      command: 'tcp-route-probe bond0 192.0.2.153 80 443',
+      meaning: 'keeps a route to 192.0.2.153 through bond0 while both ports take connections',
+    },
+    {
+      command: 'tcp-route-probe --config /etc/anycast-ha/routes',
+      meaning: 'makes a pass of each configuration in a folder, all at once',
+    },
+  ],
+  prepare: prepareTcpRoute,
+  probe: tcpConnect,
+  manages: 'route',
+});
