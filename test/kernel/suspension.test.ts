@@ -1,0 +1,330 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Child, Finished } from '../support/child.ts';
+import { DnsSite } from '../support/dns-site.ts';
+import { ROOT, run, start } from '../support/executable.ts';
+import { until } from '../support/until.ts';
+
+const V4 = '192.0.2.1';
+const V6 = '2001:db8::1';
+const BOTH = ['-a', V4, '-a', V6];
+const ADVERTISED = [`${V4}/32`, `${V6}/128`];
+/** Long enough to look at, short enough to wait for. */
+const DRAIN = ['--drain', '1s'];
+
+let site: DnsSite;
+beforeEach(async () => {
+  site = await DnsSite.create(V4, V6);
+  await site.advertise(BOTH);
+});
+afterEach(async () => {
+  await site.dispose();
+});
+
+function suspend(...args: readonly string[]): Promise<Finished> {
+  return run('ha-suspend', site.args(args), { namespace: site.namespace });
+}
+
+function startSuspend(...args: readonly string[]): Promise<Child> {
+  return start('ha-suspend', site.args(args), { namespace: site.namespace });
+}
+
+function resume(...args: readonly string[]): Promise<Finished> {
+  return run('ha-resume', site.args(args), { namespace: site.namespace });
+}
+
+/** A pass that would advertise at once, if it may. */
+function pass(...args: readonly string[]): Promise<Finished> {
+  return site.probe([...BOTH, '--rise', '1', ...args]);
+}
+
+function shown(): Promise<string[]> {
+  return site.namespace.serviceAddresses();
+}
+
+function suspensionFiles(): readonly string[] {
+  const folder = path.join(site.stateDir, 'suspensions');
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
+describe('ha-suspend', () => {
+  test('returns when the addresses are out and the drain is over, and says so in one line', async () => {
+    const { exitCode, stdout, stderr } = await suspend('dns-probe', ...DRAIN);
+    expect(await shown()).toEqual([]);
+    expect(await site.drained()).toEqual([]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '' });
+    expect(stderr).toBe(
+      `ha-suspend: dns-probe: suspended; withdrew ${V4}/32 dev lo, ${V6}/128 dev lo\n`,
+    );
+  });
+
+  test('keeps the addresses out however often the service is seen working, with exit status 0', async () => {
+    await suspend('dns-probe', ...DRAIN);
+    for (let i = 0; i < 3; i++) {
+      expect(await pass()).toMatchObject({ exitCode: 0, stdout: '', stderr: '' });
+    }
+    expect(await shown()).toEqual([]);
+    await site.server.kill();
+    expect(await pass(), 'suspended on purpose whatever the verdict').toMatchObject({
+      exitCode: 0,
+    });
+  });
+
+  test('drains: the node answers on through a local route of its own, then that is gone', async () => {
+    const child = await startSuspend('dns-probe', '--drain', '3s');
+    await until('the withdrawal', async () => (await shown()).length === 0);
+    expect((await site.drained()).toSorted()).toEqual([V4, V6]);
+    const { stdout } = await site.namespace.exec('dig', [
+      '+short',
+      '+tries=1',
+      `@${V4}`,
+      '.',
+      'SOA',
+    ]);
+    expect(stdout).not.toBe('');
+    expect(await child.finished).toMatchObject({ exitCode: 0 });
+    expect(await site.drained()).toEqual([]);
+  });
+
+  test('does not drain a service that is down', async () => {
+    await site.server.kill();
+    await pass('--fall', '1');
+    expect(await shown()).toEqual([]);
+    const { stderr } = await suspend('dns-probe', '--drain', '20s');
+    expect(stderr).toBe('ha-suspend: dns-probe: suspended; it was not advertised\n');
+  });
+
+  test('makes what counts for the return begin anew: rise passes from the suspension on', async () => {
+    await suspend('dns-probe', ...DRAIN);
+    await resume('dns-probe');
+    await site.probe([...BOTH, '--rise', '2']);
+    expect(await shown()).toEqual([]);
+    await site.probe([...BOTH, '--rise', '2']);
+    expect(await shown()).toEqual(ADVERTISED);
+  });
+
+  test('by two holders: the addresses return when both have resumed', async () => {
+    await suspend('dns-probe', '--by', 'alice', ...DRAIN);
+    await suspend('dns-probe', '--by', 'bob', ...DRAIN);
+    const first = await resume('dns-probe', '--by', 'alice');
+    expect(first.stderr).toContain('still suspended by bob');
+    await pass();
+    expect(await shown()).toEqual([]);
+    await resume('dns-probe', '--by', 'bob');
+    await pass();
+    expect(await shown()).toEqual(ADVERTISED);
+  });
+
+  test('with --for ends by itself', async () => {
+    await suspend('dns-probe', '--for', '2500ms', '--drain', '0s');
+    await pass();
+    expect(await shown()).toEqual([]);
+    await sleep(2600);
+    await pass();
+    expect(await shown()).toEqual(ADVERTISED);
+  });
+
+  test('all instances at once are withdrawn first and drained together', async () => {
+    await site.probe(['-i', 'second', '-a', '192.0.2.2', '--rise', '1']);
+    const began = performance.now();
+    const child = await startSuspend('--all', '--drain', '3s');
+    await until('both withdrawals', async () => (await shown()).length === 0);
+    const drained = await site.drained();
+    const { exitCode } = await child.finished;
+    expect(exitCode).toBe(0);
+    expect(drained.toSorted()).toEqual([V4, '192.0.2.2', V6].toSorted());
+    expect(performance.now() - began, 'one drain, not one after the other').toBeLessThan(5900);
+    expect(await site.drained()).toEqual([]);
+  });
+
+  test('an unreadable suspension counts as one, and is said', async () => {
+    const folder = path.join(site.stateDir, 'suspensions');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(path.join(folder, 'dns-probe@eve.json'), '{"version":');
+    const { exitCode, stderr } = await pass();
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain('suspended by eve (its file cannot be read)');
+    expect(await shown()).toEqual([]);
+    expect((await resume('dns-probe', '--everyone')).exitCode).toBe(0);
+    await pass();
+    expect(await shown()).toEqual(ADVERTISED);
+  });
+
+  test('waits for a pass that is under way, which adds nothing any more', async () => {
+    site.server.freeze();
+    const slow = await site.startProbe([...BOTH, '--timeout', '1500ms', '--attempts', '1']);
+    await until('the lock', () => site.stateFiles().includes('dns-probe.lock'));
+    const { exitCode } = await suspend('dns-probe', '--drain', '0s');
+    expect(exitCode).toBe(0);
+    expect(await shown()).toEqual([]);
+    await slow.finished;
+    site.server.thaw();
+    await pass();
+    expect(await shown()).toEqual([]);
+  });
+
+  test('finds the addresses by their claims when the state is lost', async () => {
+    writeFileSync(site.statePath(), 'rubbish');
+    expect(await suspend('dns-probe', ...DRAIN)).toMatchObject({ exitCode: 0 });
+    expect(await shown()).toEqual([]);
+  });
+
+  test.each([
+    [['x'], 66, "ha-suspend: no instance 'x' (known are dns-probe)\n"],
+    [[], 64, 'ha-suspend: name an instance, or give --all\n'],
+    [['../etc'], 64, "ha-suspend: '../etc' is no instance name\n"],
+    [
+      ['dns-probe', '--all'],
+      64,
+      'ha-suspend: --all: cannot be combined with the names of instances\n',
+    ],
+    [
+      ['dns-probe', '--keep-on-failure'],
+      64,
+      'ha-suspend: --keep-on-failure: needs a command behind --\n',
+    ],
+    [['dns-probe', '--by', '-x'], 64, /^ha-suspend: --by/],
+    [['dns-probe', '--for', '0s'], 64, 'ha-suspend: --for: must be longer than 0\n'],
+  ])('refuses %j with exit status %i', async (args, exitCode, message) => {
+    const result = await suspend(...args);
+    expect(result).toMatchObject({ exitCode, stdout: '' });
+    expect(result.stderr).toMatch(message);
+    expect(await shown()).toEqual(ADVERTISED);
+  });
+});
+
+describe('ha-suspend with a command', () => {
+  test('runs it while the addresses are out, resumes, and exits with its status', async () => {
+    const script = 'ip -o address show dev lo | grep -c 192.0.2.1; exit 3';
+    const result = await suspend('dns-probe', ...DRAIN, '--', 'sh', '-c', script);
+    expect(result).toMatchObject({ exitCode: 3, stdout: '0\n' });
+    expect(result.stderr).toContain('ha-suspend: dns-probe: resumed\n');
+    expect(suspensionFiles()).toEqual([]);
+    await pass();
+    expect(await shown()).toEqual(ADVERTISED);
+  });
+
+  test('resumes also when the command is killed', async () => {
+    const result = await suspend('dns-probe', ...DRAIN, '--', 'sh', '-c', 'kill -KILL $$');
+    expect(result.exitCode).toBe(128 + 9);
+    expect(suspensionFiles()).toEqual([]);
+  });
+
+  test('resumes also when the command cannot be found', async () => {
+    const result = await suspend('dns-probe', ...DRAIN, '--', '/nonexistent/command');
+    expect(result.exitCode).toBe(127);
+    expect(result.stderr).toContain('cannot run /nonexistent/command');
+    expect(suspensionFiles()).toEqual([]);
+  });
+
+  test.each([
+    ['SIGTERM', 15],
+    ['SIGINT', 2],
+  ] as const)('forwards %s to the command, waits for it, then resumes', async (signal, number) => {
+    const marker = path.join(site.folder, 'ended');
+    const script = `trap 'sleep 0.5; echo done > ${marker}; exit ${128 + number}' TERM INT; echo up; while :; do sleep 0.1; done`;
+    const child = await startSuspend('dns-probe', '--drain', '0s', '--', 'sh', '-c', script);
+    await until('the command', () => child.output.includes('up'));
+    child.signal(signal);
+    const { exitCode } = await child.finished;
+    expect(exitCode).toBe(128 + number);
+    expect(readFileSync(marker, 'utf8')).toBe('done\n');
+    expect(suspensionFiles()).toEqual([]);
+  });
+
+  test('a signal before the command cuts the drain short, and the command is not run', async () => {
+    const child = await startSuspend(
+      'dns-probe',
+      '--drain',
+      '30s',
+      '--',
+      'touch',
+      `${site.folder}/ran`,
+    );
+    await until('the withdrawal', async () => (await shown()).length === 0);
+    child.signal('SIGTERM');
+    expect((await child.finished).exitCode).toBe(128 + 15);
+    expect(existsSync(`${site.folder}/ran`)).toBe(false);
+    expect(await site.drained()).toEqual([]);
+    expect(suspensionFiles()).toEqual([]);
+  });
+
+  test('with --keep-on-failure stays suspended when the command fails, and only then', async () => {
+    await suspend('dns-probe', '--keep-on-failure', ...DRAIN, '--', 'true');
+    expect(suspensionFiles()).toEqual([]);
+    await pass();
+    const result = await suspend('dns-probe', '--keep-on-failure', ...DRAIN, '--', 'false');
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toContain('stays suspended');
+    await pass();
+    expect(await shown()).toEqual([]);
+    await resume('dns-probe');
+    await pass();
+    expect(await shown()).toEqual(ADVERTISED);
+  });
+
+  test('killed with -9 its suspension lasts while the command runs, and ends with it', async () => {
+    const child = await startSuspend(
+      'dns-probe',
+      '--drain',
+      '0s',
+      '--',
+      'sh',
+      '-c',
+      'echo up; sleep 2; true',
+    );
+    await until('the command', () => child.output.includes('up'));
+    child.signal('SIGKILL');
+    await until('the end of ha-suspend', () => !existsSync(`/proc/${child.pid}/exe`));
+    await pass();
+    expect(await shown(), 'the command still runs').toEqual([]);
+    await child.finished; // its output ends with the command's
+    await until('the end of the suspension', async () => {
+      await pass();
+      return (await shown()).length > 0;
+    });
+    expect(await shown()).toEqual(ADVERTISED);
+  });
+
+  test('killed with -9 during the drain: the next pass after its end removes the route', async () => {
+    const child = await startSuspend('dns-probe', '--drain', '1500ms');
+    await until('the drain', async () => (await site.drained()).length === 2);
+    child.signal('SIGKILL');
+    await pass();
+    expect(await site.drained(), 'its time is not over').toHaveLength(2);
+    await sleep(1600);
+    await pass();
+    expect(await site.drained()).toEqual([]);
+    expect(await shown(), 'the suspension is not bound to the process').toEqual([]);
+  });
+});
+
+describe('a client of the service address', () => {
+  test.each([
+    ['udp', V4],
+    ['udp', V6],
+    ['tcp', V4],
+    ['tcp', V6],
+  ])('over %s to %s loses no answer while ha-suspend drains', async (transport, address) => {
+    const stop = path.join(site.folder, 'stop');
+    const stream = path.join(ROOT, 'test/support/query-stream.mjs');
+    const script = `while [ ! -e ${stop} ]; do sleep 0.05; done | exec ${process.execPath} ${stream} ${transport} ${address} 5`;
+    const client = await site.namespace.spawn('sh', ['-c', script]);
+    await until('the first answer', () => client.output.includes('ready'));
+    const child = await startSuspend('dns-probe', '--drain', '4s');
+    await until('the withdrawal', async () => (await shown()).length === 0);
+    await sleep(700);
+    writeFileSync(stop, '');
+    const { stdout } = await client.finished;
+    expect(await site.drained(), 'the client ended before the drain did').toContain(address);
+    const result = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as {
+      asked: number;
+      lostAtMs: readonly number[];
+    };
+    expect(result.lostAtMs).toEqual([]);
+    expect(result.asked).toBeGreaterThan(50);
+    expect((await child.finished).exitCode).toBe(0);
+  });
+});
