@@ -28,19 +28,24 @@ export function claimOwner(folder: string, address: string): string | undefined 
  * @throws StateError when the disk does not take it
  */
 export function claim(folder: string, address: string, instance: string): string {
-  try {
-    symlinkSync(instance, join(folder, address));
-    return instance;
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === 'EEXIST') return claimOwner(folder, address) ?? instance;
-    if (errno === 'ENOENT') {
-      makeFolder(folder);
-      return claim(folder, address, instance);
+  makeFolder(folder);
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    try {
+      symlinkSync(instance, join(folder, address));
+      return instance;
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') {
+        throw new StateError(`cannot claim ${address}: ${messageOf(error)}`, { cause: error });
+      }
     }
-    throw new StateError(`cannot claim ${address}: ${messageOf(error)}`, { cause: error });
+    const owner = claimOwner(folder, address);
+    if (owner !== undefined) return owner;
   }
+  throw new StateError(`cannot claim ${address}: its claim comes and goes`);
 }
+
+/** A claim that is given up between our attempt and our look is tried again. */
+const MAX_TRIES = 10;
 
 /** Gives an address up, if the instance owns it. */
 export function releaseClaim(folder: string, address: string, instance: string): void {

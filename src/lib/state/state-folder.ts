@@ -1,6 +1,7 @@
-import { lstatSync, mkdirSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, messageOf, PermissionError, StateError } from '../system/errors.ts';
+import { makeFolders } from '../system/make-folders.ts';
 
 /** Where the files of one instance stand inside a state folder. */
 export interface InstancePaths {
@@ -29,14 +30,13 @@ export function instancePaths(folder: string, instance: string): InstancePaths {
  */
 export function prepareFolder(folder: string, ownUid: number): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    makeFolders(folder, 0o755);
   } catch (error) {
-    // EEXIST: something that is no folder; the check below words it.
     const errno = errnoOf(error);
     if (errno === 'EACCES' || errno === 'EPERM') {
       throw new PermissionError(`${folder}: ${messageOf(error)}`, { cause: error });
     }
-    if (errno !== 'EEXIST' && !exists(folder)) {
+    if (!exists(folder)) {
       throw new StateError(`${folder}: ${messageOf(error)}`, { cause: error });
     }
   }

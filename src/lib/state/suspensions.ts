@@ -1,10 +1,11 @@
-import { mkdirSync, readdirSync, unlinkSync } from 'node:fs';
+import { readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { writeFileAtomically } from '../system/atomic-file.ts';
 import { readBounded } from '../system/bounded-read.ts';
 import type { Moment } from '../system/clock.ts';
 import { errnoOf, messageOf, StateError } from '../system/errors.ts';
+import { makeFolders } from '../system/make-folders.ts';
 import { livenessOf, type ProcessIdentity } from '../system/process-identity.ts';
 import { randomHex } from '../system/random.ts';
 
@@ -14,6 +15,7 @@ import { randomHex } from '../system/random.ts';
  * lock, so that a suspension never waits for a pass: passes read them just before and just after
  * they add an address.
  */
+const MAX_REASON = 1024;
 const time = v.pipe(v.number(), v.safeInteger());
 const Process = v.object({
   pid: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
@@ -25,7 +27,7 @@ const Suspension = v.object({
   version: v.literal(1),
   /** Tells this suspension from an earlier one of the same holder. */
   id: v.pipe(v.string(), v.maxLength(64)),
-  reason: v.pipe(v.string(), v.maxLength(1024)),
+  reason: v.pipe(v.string(), v.maxLength(MAX_REASON)),
   sinceWallMs: time,
   bootId: v.string(),
   /** End on the clock since boot: it holds within the boot it was made in. */
@@ -84,7 +86,7 @@ export function writeSuspension(folder: string, request: NewSuspension, now: Mom
   const suspension: Suspension = {
     version: 1,
     id,
-    reason: request.reason,
+    reason: request.reason.slice(0, MAX_REASON),
     sinceWallMs: now.wallMs,
     bootId: now.bootId,
     untilBootMs: request.forMs === undefined ? null : now.bootMs + request.forMs,
@@ -94,7 +96,7 @@ export function writeSuspension(folder: string, request: NewSuspension, now: Mom
   };
   const path = suspensionPath(folder, request.instance, request.holder);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    makeFolders(folder, 0o755);
     writeFileAtomically(path, 0o644, `${JSON.stringify(suspension)}\n`);
   } catch (error) {
     throw new StateError(`cannot write the suspension: ${messageOf(error)}`, { cause: error });
