@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Child } from '../support/child.ts';
+import { DnsSite } from '../support/dns-site.ts';
+import { until } from '../support/until.ts';
+
+const V4 = '192.0.2.1';
+const V6 = '2001:db8::1';
+const BOTH = ['-a', V4, '-a', V6];
+
+let site: DnsSite;
+let monitor: Child;
+beforeEach(async () => {
+  site = await DnsSite.create();
+  monitor = await site.namespace.spawn('ip', ['-o', 'monitor', 'address'], { timeoutMs: 120_000 });
+  // It listens as soon as it shows a change.
+  await until('the monitor', async () => {
+    await site.namespace.ip('address replace 198.51.100.99/32 dev lo');
+    return monitor.output.includes('198.51.100.99');
+  });
+  await site.namespace.ip('address del 198.51.100.99/32 dev lo');
+});
+afterEach(async () => {
+  await site.dispose();
+});
+
+/** How often an address came and went, by what the kernel itself told. */
+function changesOf(address: string): { readonly added: number; readonly deleted: number } {
+  const lines = monitor.output.split('\n').filter((line) => line.includes(` ${address}/`));
+  const deleted = lines.filter((line) => line.startsWith('Deleted')).length;
+  return { added: lines.length - deleted, deleted };
+}
+
+describe('fifty passes of one instance at once', () => {
+  test('put the addresses in once, and leave one sound state and no lock', async () => {
+    const passes = Array.from({ length: 50 }, () =>
+      site.probe([...BOTH, '--lock-wait', '60s', '--rise', '3'], { timeoutMs: 110_000 }),
+    );
+    const ended = await Promise.all(passes);
+    expect(new Set(ended.map(({ exitCode }) => exitCode))).toEqual(new Set([0]));
+    const said = ended.map(({ stderr }) => stderr).filter((stderr) => stderr !== '');
+    expect(said).toHaveLength(2); // that there is no state yet, and that it is up
+    expect(site.stateFiles().filter((name) => name !== '.break')).toEqual(['dns-probe.json']);
+    expect(site.state()).toMatchObject({
+      advertising: true,
+      transitions: 1,
+      health: { status: 'up' },
+    });
+    expect(await site.namespace.serviceAddresses()).toEqual([`${V4}/32`, `${V6}/128`]);
+    for (const address of [V4, V6]) expect(changesOf(address)).toEqual({ added: 1, deleted: 0 });
+  }, 120_000);
+
+  test('that do not wait leave the rest to the one that has the lock, without a flap', async () => {
+    await site.advertise(BOTH);
+    const passes = Array.from({ length: 50 }, () =>
+      site.probe([...BOTH, '--lock-wait', '0'], { timeoutMs: 110_000 }),
+    );
+    const ended = await Promise.all(passes);
+    const statuses = new Set(ended.map(({ exitCode }) => exitCode));
+    expect([...statuses].filter((status) => status !== 0 && status !== 75)).toEqual([]);
+    expect(statuses).toContain(0);
+    for (const { exitCode, stdout, stderr } of ended) {
+      expect(stdout).toBe('');
+      expect(stderr).toMatch(
+        exitCode === 0 ? /^$/ : /^dns-probe: another pass \(process \d+\) holds the lock\n$/,
+      );
+    }
+    expect(site.state()).toMatchObject({ advertising: true, transitions: 1 });
+    for (const address of [V4, V6]) expect(changesOf(address)).toEqual({ added: 1, deleted: 0 });
+  }, 120_000);
+
+  test('and killed at any moment leave nothing that later passes would stumble over', async () => {
+    await site.advertise(BOTH);
+    const passes = await Promise.all(
+      Array.from({ length: 20 }, () =>
+        site.startProbe([...BOTH, '--lock-wait', '30s'], { timeoutMs: 60_000 }),
+      ),
+    );
+    passes.forEach((pass, index) => {
+      if (index % 2 === 0)
+        setTimeout(() => {
+          pass.signal('SIGKILL');
+        }, index * 60);
+    });
+    const ended = await Promise.all(passes.map((pass) => pass.finished));
+    const survivors = ended.filter(({ signal }) => signal === null);
+    expect(survivors.length).toBeGreaterThanOrEqual(10);
+    expect(new Set(survivors.map(({ exitCode }) => exitCode))).toEqual(new Set([0]));
+    expect(await site.probe(BOTH)).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(site.stateFiles().filter((name) => name !== '.break')).toEqual(['dns-probe.json']);
+    for (const address of [V4, V6]) expect(changesOf(address)).toEqual({ added: 1, deleted: 0 });
+  }, 120_000);
+});
