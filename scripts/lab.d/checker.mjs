@@ -1,0 +1,132 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { isRunning, run, signalProcess, startDetached, until } from './processes.mjs';
+import { namespaceOf, SERVICE } from './topology.mjs';
+
+/**
+ * What decides whether a node has the service addresses: dns-probe with a timer, a shell loop, or
+ * keepalived.
+ *
+ * @typedef {'probe' | 'loop' | 'keepalived'} Method
+ */
+export const METHODS = /** @type {const} */ (['probe', 'loop', 'keepalived']);
+
+/** Name of the instance on each node. */
+export const INSTANCE = 'dns';
+
+export class Checker {
+  /**
+   * @param {string} lab
+   * @param {string} folder the lab's folder
+   * @param {import('./topology.mjs').NodeRole} role
+   */
+  constructor(lab, folder, role) {
+    this.labFolder = folder;
+    this.role = role;
+    this.namespace = namespaceOf(lab, role);
+    this.folder = path.join(folder, role, 'checker');
+  }
+
+  get #pidFile() {
+    return path.join(this.folder, 'pid');
+  }
+
+  get stateDir() {
+    return path.join(this.folder, 'state');
+  }
+
+  /** The flags that say where an executable finds its state. */
+  get stateFlags() {
+    return ['--state-dir', this.stateDir, '--persist-dir', path.join(this.folder, 'persistent')];
+  }
+
+  /**
+   * @param {Method} method
+   * @param {number} intervalSeconds
+   * @param {readonly string[]} probeOptions more options for dns-probe
+   */
+  start(method, intervalSeconds, probeOptions) {
+    mkdirSync(this.folder, { recursive: true });
+    const interval = String(intervalSeconds);
+    /** @type {Record<Method, () => string[]>} */
+    const commands = {
+      probe: () => [
+        ...[path.join(import.meta.dirname, 'scheduler'), interval],
+        ...[path.join(this.labFolder, 'bin/dns-probe'), '-i', INSTANCE, ...this.stateFlags],
+        ...['-a', SERVICE.v4, '-a', SERVICE.v6, ...probeOptions],
+      ],
+      loop: () => [path.join(import.meta.dirname, 'shell-loop'), interval, SERVICE.v4, SERVICE.v6],
+      keepalived: () => this.#keepalived(interval),
+    };
+    this.startCommand(commands[method]());
+  }
+
+  /**
+   * Starts any command as the checker.
+   *
+   * @param {readonly string[]} command
+   */
+  startCommand(command) {
+    mkdirSync(this.folder, { recursive: true });
+    const inside = ['netns', 'exec', this.namespace, ...command];
+    const pid = startDetached(path.join(this.folder, 'log'), 'ip', inside);
+    writeFileSync(this.#pidFile, `${pid}\n`);
+  }
+
+  get pid() {
+    return Number(readFileSync(this.#pidFile, 'utf8'));
+  }
+
+  /** What it has said. */
+  get log() {
+    return readFileSync(path.join(this.folder, 'log'), 'utf8');
+  }
+
+  /**
+   * Signals it and all that it started.
+   *
+   * @param {NodeJS.Signals} signal
+   */
+  signalGroup(signal) {
+    signalProcess(-this.pid, signal);
+  }
+
+  /**
+   * Signals it alone.
+   *
+   * @param {NodeJS.Signals} signal
+   */
+  signal(signal) {
+    signalProcess(this.pid, signal);
+  }
+
+  /** Kills it; what it has advertised stays. */
+  async kill() {
+    const { pid } = this;
+    this.signalGroup('SIGKILL');
+    await until(`${this.role}: checker ends`, () => !isRunning(pid), { everyMs: 20 });
+  }
+
+  /**
+   * Runs one of the executables against this node.
+   *
+   * @param {string} name
+   * @param {readonly string[]} args those behind `--` too
+   * @param {number} [timeoutMs]
+   */
+  async execute(name, args, timeoutMs = 120_000) {
+    const program = path.join(this.labFolder, 'bin', name);
+    // Flags come before `--` and what is behind it.
+    const line = [program, ...this.stateFlags, ...args];
+    return run('ip', ['netns', 'exec', this.namespace, ...line], timeoutMs);
+  }
+
+  /** @param {string} interval */
+  #keepalived(interval) {
+    const file = path.join(this.folder, 'keepalived.conf');
+    const template = readFileSync(path.join(import.meta.dirname, 'keepalived.conf'), 'utf8');
+    writeFileSync(file, template.replaceAll('INTERVAL', interval));
+    const [own, vrrp] = ['keepalived', 'vrrp'].map((name) => path.join(this.folder, `${name}.pid`));
+    return ['keepalived', '-n', '-l', '-P', '-f', file, '-p', own ?? '', '-r', vrrp ?? ''];
+  }
+}

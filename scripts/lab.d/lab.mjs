@@ -1,0 +1,246 @@
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { Checker } from './checker.mjs';
+import { LABS, ROOT } from './paths.mjs';
+import { isRunning, mustRun, run, signalProcess, until } from './processes.mjs';
+import { Resolver } from './resolver.mjs';
+import { Routing } from './routing.mjs';
+import { makeNetwork, namespaceOf, NODES, ROLES, SERVICE, SPEAKERS } from './topology.mjs';
+
+/** @typedef {import('./topology.mjs').Role} Role */
+/** @typedef {import('./topology.mjs').NodeRole} NodeRole */
+/** @typedef {import('./topology.mjs').Speaker} Speaker */
+/** @typedef {import('./checker.mjs').Method} Method */
+
+/**
+ * @typedef {object} LabOptions
+ * @property {string} nodes what the nodes run: one of NODE_CONFIGURATIONS
+ * @property {string} spf SPF timers in ms: delay, hold time, longest hold time; '' for FRR's own
+ * @property {Method | 'none'} method what checks Unbound
+ * @property {number} interval seconds between two passes
+ * @property {readonly string[]} probe more options for dns-probe
+ */
+
+/** @type {LabOptions} */
+export const DEFAULTS = { nodes: 'redistribute', spf: '', method: 'probe', interval: 1, probe: [] };
+
+/** A lab that is up. All there is to know of it is in its folder and in the kernel. */
+export class Lab {
+  /** @param {string} name */
+  constructor(name) {
+    if (!/^[a-z0-9]{1,20}$/.test(name)) throw new Error(`'${name}' is no name for a lab`);
+    this.name = name;
+    this.folder = path.join(LABS, name);
+    /** @param {Speaker} role */
+    const routing = (role) => /** @type {const} */ ([role, new Routing(name, this.folder, role)]);
+    this.routing = /** @type {Record<Speaker, Routing>} */ (
+      Object.fromEntries(SPEAKERS.map(routing))
+    );
+    this.resolver = {
+      near: new Resolver(name, this.folder, 'near'),
+      far: new Resolver(name, this.folder, 'far'),
+    };
+    this.checker = {
+      near: new Checker(name, this.folder, 'near'),
+      far: new Checker(name, this.folder, 'far'),
+    };
+  }
+
+  /**
+   * Brings a lab up and waits until the routers know both nodes.
+   *
+   * @param {string} name
+   * @param {Partial<LabOptions>} [options]
+   * @throws {Error} when that fails; then nothing of it is left
+   */
+  static async up(name, options = {}) {
+    const lab = new Lab(name);
+    if (existsSync(lab.folder)) throw new Error(`lab '${name}' is up already`);
+    const chosen = { ...DEFAULTS, ...options };
+    mkdirSync(lab.folder, { recursive: true });
+    try {
+      await lab.#build(chosen);
+    } catch (error) {
+      await lab.down();
+      throw error;
+    }
+    return lab;
+  }
+
+  /**
+   * @param {string} name
+   * @throws {Error} when there is none of that name
+   */
+  static open(name) {
+    const lab = new Lab(name);
+    if (!existsSync(lab.folder)) throw new Error(`lab '${name}' is not up`);
+    return lab;
+  }
+
+  /** The names of the labs that are up. */
+  static names() {
+    return existsSync(LABS) ? readdirSync(LABS).sort() : [];
+  }
+
+  /** @param {LabOptions} options */
+  async #build(options) {
+    writeFileSync(path.join(this.folder, 'options.json'), `${JSON.stringify(options)}\n`);
+    // A copy: a build in the meantime does not change what runs here.
+    const bin = path.join(this.folder, 'bin');
+    mkdirSync(bin);
+    for (const file of readdirSync(path.join(ROOT, 'dist'), { withFileTypes: true })) {
+      if (file.isFile()) cpSync(path.join(ROOT, 'dist', file.name), path.join(bin, file.name));
+    }
+    await makeNetwork(this.name);
+    await Promise.all([
+      ...SPEAKERS.map((role) => this.routing[role].start(options.nodes, options.spf)),
+      ...NODES.map((role) => this.resolver[role].start()),
+    ]);
+    await this.awaitAdjacencies();
+    if (options.method === 'none') return;
+    this.startCheckers(options.method, options.interval, options.probe);
+    await this.awaitSteady();
+  }
+
+  /** The service addresses. */
+  get service() {
+    return SERVICE;
+  }
+
+  /** @returns {LabOptions} what it was brought up with */
+  get options() {
+    const text = readFileSync(path.join(this.folder, 'options.json'), 'utf8');
+    return /** @type {LabOptions} */ (JSON.parse(text));
+  }
+
+  /**
+   * @param {Method} method
+   * @param {number} interval
+   * @param {readonly string[]} probe
+   */
+  startCheckers(method, interval, probe) {
+    for (const role of NODES) this.checker[role].start(method, interval, probe);
+  }
+
+  /** Ends all that runs in the lab, and removes it without a trace. */
+  async down() {
+    const namespaces = ROLES.map((role) => namespaceOf(this.name, role));
+    const pids = (
+      await Promise.all(
+        namespaces.map(async (namespace) => {
+          const { stdout } = await run('ip', ['netns', 'pids', namespace]);
+          return stdout.split('\n').filter(Boolean).map(Number);
+        }),
+      )
+    ).flat();
+    for (const pid of pids) signalProcess(pid, 'SIGKILL');
+    await until('the lab ends', () => !pids.some(isRunning), { everyMs: 20 });
+    await Promise.all(namespaces.map((namespace) => run('ip', ['netns', 'delete', namespace])));
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
+    try {
+      rmdirSync(LABS);
+    } catch {
+      // There are other labs.
+    }
+  }
+
+  /**
+   * Runs a program within a part of the lab.
+   *
+   * @param {Role} role
+   * @param {string} program
+   * @param {readonly string[]} args
+   */
+  async exec(role, program, args) {
+    return mustRun('ip', ['netns', 'exec', namespaceOf(this.name, role), program, ...args]);
+  }
+
+  /**
+   * The addresses of the service that a node has.
+   *
+   * @param {NodeRole} role
+   */
+  async addressesOf(role) {
+    const shown = await this.exec(role, 'ip', ['-o', 'address', 'show', 'dev', 'lo']);
+    return [`${SERVICE.v4}/32`, `${SERVICE.v6}/128`].filter((it) => shown.includes(` ${it} `));
+  }
+
+  /** Waits until every router has both nodes as neighbours, directly or not. */
+  async awaitAdjacencies() {
+    const hosts = ['198.51.100.0/30', '198.51.100.4/30'];
+    const links = ['2001:db8:ffff:1000::/64', '2001:db8:ffff:1001::/64'];
+    await until(
+      'the routers know each other',
+      async () => {
+        for (const role of /** @type {const} */ (['r1', 'r2', 'r3'])) {
+          const { routing } = this;
+          const v4 = /** @type {Record<string, unknown>} */ (
+            await routing[role].json('show ip ospf route')
+          );
+          const v6 = await routing[role].vtysh('show ipv6 ospf6 route');
+          if (!hosts.every((prefix) => prefix in v4)) return false;
+          if (!links.every((prefix) => v6.includes(`${prefix} `))) return false;
+          const neighbours = await routing[role].vtysh(
+            'show ip ospf neighbor',
+            'show ipv6 ospf6 neighbor',
+          );
+          // Two neighbours, by OSPFv2 and by OSPFv3.
+          if ((neighbours.match(/\bFull\b/g) ?? []).length < 4) return false;
+        }
+        return true;
+      },
+      { timeoutMs: 60_000, everyMs: 200 },
+    );
+  }
+
+  /**
+   * Where the routers send the packets of clients.
+   *
+   * @returns {Promise<Record<'r1' | 'r2' | 'r3', { v4: string[], v6: string[] }>>} by device
+   */
+  async ways() {
+    const { r1, r2, r3 } = this.routing;
+    /** @param {Routing} router */
+    const of = async (router) => ({
+      v4: await router.devicesTo(`${SERVICE.v4}/32`),
+      v6: await router.devicesTo(`${SERVICE.v6}/128`),
+    });
+    return { r1: await of(r1), r2: await of(r2), r3: await of(r3) };
+  }
+
+  /**
+   * Whether all routers send the clients of both families to one node.
+   *
+   * @param {NodeRole} node
+   */
+  async allGoTo(node) {
+    const want = { near: 'node0 core0 core0', far: 'core0 core1 node0' }[node];
+    const { r1, r2, r3 } = await this.ways();
+    return ['v4', 'v6'].every(
+      (family) =>
+        [r1, r2, r3].map((way) => String(way[/** @type {'v4' | 'v6'} */ (family)])).join(' ') ===
+        want,
+    );
+  }
+
+  /** Waits until both nodes advertise and all routers go to the near one. */
+  async awaitSteady(timeoutMs = 90_000) {
+    await until(
+      'both nodes advertise, and all go to the near one',
+      async () => {
+        for (const role of NODES) if ((await this.addressesOf(role)).length < 2) return false;
+        return this.allGoTo('near');
+      },
+      { timeoutMs, everyMs: 200 },
+    );
+  }
+}
