@@ -29,7 +29,7 @@ export function parseDuration(text: string): number {
 /** Writes milliseconds for people, in at most two units: `350ms`, `2s`, `4m10s`, `3d2h`. */
 export function formatDuration(ms: number): string {
   if (ms < 0) return `-${formatDuration(-ms)}`;
-  if (ms < 1000) return `${Math.round(ms)}ms`;
+  if (Math.round(ms) < 1000) return `${Math.round(ms)}ms`;
   let rest = ms < 10_000 ? Math.round(ms / 100) * 100 : Math.round(ms / 1000) * 1000;
   const parts: string[] = [];
   for (const [unit, scale] of UNITS) {

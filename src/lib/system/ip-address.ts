@@ -24,9 +24,10 @@ export function parseAddress(text: string): IpAddress {
 
 function canonicalIpv6(text: string): string | undefined {
   if (!text.includes(':') || !URL.canParse(`http://[${text}]/`)) return undefined;
-  // The URL standard's serialiser is RFC 5952's, except for embedded IPv4, which is refused below.
+  // The URL standard's serialiser is RFC 5952's and the kernel's, except for embedded IPv4: mapped
+  // addresses are IPv4's, and compatible ones are deprecated (RFC 4291 section 2.5.5).
   const canonical = new URL(`http://[${text}]/`).hostname.slice(1, -1);
-  return canonical.startsWith('::ffff:') ? undefined : canonical;
+  return /^::(ffff:)?[0-9a-f]+:[0-9a-f]+$/.test(canonical) ? undefined : canonical;
 }
 
 /** The host prefix that covers just this address: `192.0.2.1/32`, `2001:db8::1/128`. */

@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import {
+  identityOf,
+  killProcess,
+  livenessOf,
+  ownIdentity,
+} from '../../../src/lib/system/process-identity.ts';
+import { Child } from '../../support/child.ts';
+import { until } from '../../support/until.ts';
+
+describe('our own process', () => {
+  test('is alive, and always the same', () => {
+    expect(ownIdentity()).toEqual(ownIdentity());
+    expect(ownIdentity().pid).toBe(process.pid);
+    expect(livenessOf(ownIdentity())).toBe('alive');
+  });
+
+  test('is another with another start time, boot or PID namespace', () => {
+    expect(livenessOf({ ...ownIdentity(), startTicks: 1 })).toBe('dead');
+    expect(livenessOf({ ...ownIdentity(), bootId: 'another-boot' })).toBe('dead');
+    expect(livenessOf({ ...ownIdentity(), pidNamespace: 'pid:[1]' })).toBe('unknowable');
+  });
+});
+
+describe('another process', () => {
+  test('is alive until it is killed', async () => {
+    const child = await Child.start('sleep', ['60']);
+    const identity = identityOf(child.pid);
+    expect(livenessOf(identity)).toBe('alive');
+    killProcess(identity);
+    expect((await child.finished).signal).toBe('SIGKILL');
+    expect(livenessOf(identity)).toBe('dead');
+    killProcess(identity);
+  });
+
+  test('is not killed in the place of one that had its pid', async () => {
+    const child = await Child.start('sleep', ['60']);
+    killProcess({ ...identityOf(child.pid), startTicks: 1 });
+    killProcess({ ...identityOf(child.pid), pidNamespace: 'pid:[1]' });
+    killProcess({ ...identityOf(child.pid), bootId: 'another-boot' });
+    expect(livenessOf(identityOf(child.pid))).toBe('alive');
+    child.signal('SIGKILL');
+    await child.finished;
+  });
+
+  test('may have any name', async () => {
+    const script = 'printf ") Z 1 (" > /proc/$$/comm; echo ready; read line';
+    const child = await Child.start('sh', ['-c', `${script} < /dev/zero`]);
+    await until('the name is set', () => child.output.includes('ready'));
+    expect(readFileSync(`/proc/${child.pid}/comm`, 'latin1')).toContain(') Z 1 (');
+    expect(livenessOf(identityOf(child.pid))).toBe('alive');
+    child.signal('SIGKILL');
+    await child.finished;
+  });
+
+  test('that is dead and not reaped is dead', async () => {
+    const parent = await Child.start('sh', ['-c', 'true & echo $!; exec sleep 60']);
+    await until('a zombie', () =>
+      readFileSync(`/proc/${parent.output.trim()}/stat`, 'latin1').includes(') Z '),
+    );
+    expect(livenessOf(identityOf(Number(parent.output.trim())))).toBe('dead');
+    parent.signal('SIGKILL');
+    await parent.finished;
+  });
+
+  test.each([0, -1, 2 ** 22 + 1, 2 ** 40])('cannot have pid %i', (pid) => {
+    expect(livenessOf({ ...ownIdentity(), pid })).toBe('dead');
+    killProcess({ ...ownIdentity(), pid });
+  });
+});
