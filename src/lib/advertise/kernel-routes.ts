@@ -117,6 +117,9 @@ const Route = v.object({
 const Routes = v.array(Route);
 const Links = v.array(v.object({ ifname: v.optional(v.string()), flags: v.array(v.string()) }));
 
+/** RTPROT_BOOT, which `ip` does not print: that of routes made by hand. */
+const BOOT_PROTOCOL = 3;
+
 const LINES_PER_QUERY = 3;
 
 async function readRoutes(
@@ -170,7 +173,7 @@ function linkOf(
 
 function kernelRoute(route: v.InferOutput<typeof Route>): KernelRoute {
   return {
-    protocol: Number(route.protocol ?? 0),
+    protocol: Number(route.protocol ?? BOOT_PROTOCOL),
     table: route.table ?? MAIN_TABLE,
     device: route.dev,
     gateway: route.gateway,
