@@ -4,12 +4,36 @@ import type { Place } from '../state/instance-state.ts';
 import { acquireLock } from '../state/lock.ts';
 import { readState, type StateReading } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
-import { ConfigurationError } from '../system/errors.ts';
+import { ConfigurationError, StateError } from '../system/errors.ts';
 import type { PassOptions } from './pass-options.ts';
 import type { PassPorts } from './pass-ports.ts';
 import type { Session } from './session.ts';
 
 type OwnershipPorts = Pick<PassPorts, 'clock' | 'log' | 'run' | 'advertiser'>;
+
+/**
+ * Makes sure that the places are this instance's and nobody else's. Where the claims cannot be read
+ * or written, the session is a degraded one from here on: like a full disk, that must not keep a
+ * dead service advertised.
+ *
+ * @returns the places that are to be withdrawn, and the session to go on with
+ * @throws ConfigurationError as `droppedPlaces` and `claimPlaces`
+ */
+export async function takeOwnership(
+  session: Session,
+  options: PassOptions,
+  ports: OwnershipPorts,
+): Promise<{ readonly dropped: readonly Place[]; readonly session: Session }> {
+  try {
+    const dropped = droppedPlaces(session, options, ports.advertiser.kind);
+    await claimPlaces(session, options, ports);
+    return { dropped, session };
+  } catch (error) {
+    if (!(error instanceof StateError) || options.mode === 'dry-run') throw error;
+    const degraded = session.degraded ?? error;
+    return { dropped: [], session: { ...session, degraded, mayWrite: false } };
+  }
+}
 
 /**
  * The places that an instance managed so far and does not name any more.

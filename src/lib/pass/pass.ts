@@ -4,13 +4,13 @@ import { leaseStart } from '../advertise/plan.ts';
 import { monotonicMs } from '../system/clock.ts';
 import { StateError } from '../system/errors.ts';
 import { usableState } from './assess.ts';
-import { probeWithAttempts } from './attempts.ts';
+import { describeVerdict, probeWithAttempts } from './attempts.ts';
 import { conclude, explain, reportDryRun } from './conclude.ts';
 import { drainAfter } from './drain-changes.ts';
 import { examine, type Examination } from './examine.ts';
 import { leaseAdvice } from './lease-advice.ts';
 import { nextState, type PassFacts } from './next-state.ts';
-import { claimPlaces, droppedPlaces, releasePlaces } from './ownership.ts';
+import { releasePlaces, takeOwnership } from './ownership.ts';
 import type { Advice, PassOptions } from './pass-options.ts';
 import type { PassPorts } from './pass-ports.ts';
 import { reportOf, type PassReport } from './pass-report.ts';
@@ -48,15 +48,14 @@ async function checkOnly(options: PassOptions, ports: PassPorts): Promise<PassRe
 }
 
 async function passWithin(
-  session: Session,
+  locked: Session,
   options: PassOptions,
   ports: PassPorts,
 ): Promise<PassReport> {
   const startedMs = monotonicMs();
-  const { reading } = session;
-  if (reading.kind === 'gap' && session.mayWrite) ports.log.notice(gapMessage(reading.gap));
-  const dropped = droppedPlaces(session, options, ports.advertiser.kind);
-  await claimPlaces(session, options, ports);
+  const { reading } = locked;
+  if (reading.kind === 'gap' && locked.mayWrite) ports.log.notice(gapMessage(reading.gap));
+  const { session, dropped } = await takeOwnership(locked, options, ports);
   const health = usableState(reading)?.health.status;
   const probed = await probeWithAttempts(options, ports, health);
   if (ports.interrupts.requested() !== undefined) {
@@ -79,7 +78,7 @@ async function passWithin(
     leftOver: dropped.filter(({ address }) => after.present.has(address)),
     leaseFromMs: leaseFrom(session, examined, outcome, options.leaseMs),
     drain: drainAfter(usableState(reading), outcome.changes, outcome.failures),
-    warned: adviseOnce(session, examined.view, options, ports),
+    warned: adviseOnce(session, examined, options, ports),
     durationMs: monotonicMs() - startedMs,
   };
   const unwritten = remember(session, nextState(facts), dropped, after);
@@ -114,16 +113,18 @@ function leaseFrom(
 /** Says what is doubtful and was not said yet. Returns what is doubtful now. */
 function adviseOnce(
   session: Session,
-  { advice, foreign }: KernelView,
+  { verdict, view }: Examination,
   options: PassOptions,
   { log }: PassPorts,
 ): readonly string[] {
   const before = usableState(session.reading);
+  const blind: Advice = { key: 'unknown', message: `cannot judge: ${describeVerdict(verdict)}` };
   const all: readonly Advice[] = [
     ...options.advice,
     ...leaseAdvice(options, before?.intervalMs ?? null),
-    ...(advice ?? []),
-    ...Array.from(foreign ?? [], ([address, found]): Advice => ({
+    ...(verdict.status === 'unknown' ? [blind] : []),
+    ...(view.advice ?? []),
+    ...Array.from(view.foreign ?? [], ([address, found]): Advice => ({
       key: `foreign ${address}`,
       message: `somebody else advertises ${address}: ${found} is left alone, and nothing added`,
     })),
