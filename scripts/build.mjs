@@ -6,9 +6,11 @@ import path from 'node:path';
 import { bundle, replaceFile, ROOT } from './build/bundle.mjs';
 import { licenceTexts } from './build/licences.mjs';
 import { buildManPages } from './build/man-pages.mjs';
+import { buildUnits } from './build/units.mjs';
 
 /**
- * Builds dist/: one executable per file in src/bin, their completions, and the man pages.
+ * Builds dist/: one executable per file in src/bin, their completions, the systemd
+ * units and the man pages.
  * An executable that does not build is removed from dist/, the others are still built, and the
  * exit status is 1.
  */
@@ -78,6 +80,12 @@ await attempt('licences', async () => {
 });
 const built = names.filter((name) => !failures.some((failure) => failure.startsWith(`${name}:`)));
 for (const name of built) await buildCompletions(name);
+await attempt('units', () =>
+  buildUnits(
+    names.filter((name) => name.endsWith('-probe')),
+    path.join(dist, 'systemd'),
+  ),
+);
 await attempt('man pages', () => buildManPages(path.join(ROOT, 'man'), path.join(dist, 'man')));
 
 // Its time tells whether dist/ is older than a source: also one that changed during the build.

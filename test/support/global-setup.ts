@@ -8,6 +8,7 @@ const SOURCES = [
   'src',
   'scripts/build',
   'scripts/build.mjs',
+  'scripts/systemd',
   'man',
   'package.json',
   'node_modules/.package-lock.json',

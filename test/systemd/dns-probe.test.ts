@@ -1,0 +1,203 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { BootedSystemd } from '../support/booted-systemd.ts';
+import { ADDRESSES, createDnsMachine, untilAdvertised } from '../support/dns-machine.ts';
+import { until } from '../support/until.ts';
+
+const TIMER = 'dns-probe@recursive.timer';
+const SERVICE = 'dns-probe@recursive.service';
+
+/** `scripts/check --long` has the ten minutes of the promise: five lines at most. */
+const QUIET_MS = process.env['ANYCAST_HA_LONG_TESTS'] === undefined ? 60_000 : 600_000;
+
+let machine: BootedSystemd;
+
+beforeAll(async () => {
+  machine = await createDnsMachine();
+  await machine.boot();
+  await machine.must('systemctl', 'enable', '--now', 'unbound.service', TIMER);
+  await untilAdvertised(machine, ADDRESSES);
+});
+
+afterAll(async () => {
+  await machine.dispose();
+});
+
+async function neverFailed(service = SERVICE): Promise<void> {
+  expect(await machine.property(service, 'Result')).toBe('success');
+  expect((await machine.run('systemctl', 'is-failed', service)).stdout.trim()).not.toBe('failed');
+}
+
+describe('a timer of a probe', () => {
+  test('runs passes all the time, and leaves a quiet journal', { timeout: 900_000 }, async () => {
+    const startMs = Date.now();
+    const starts = new Set<string>();
+    await until(
+      'the quiet time',
+      async () => {
+        starts.add(await machine.property(SERVICE, 'ExecMainStartTimestampMonotonic'));
+        return Date.now() - startMs > QUIET_MS;
+      },
+      { timeoutMs: QUIET_MS + 60_000, everyMs: 300 },
+    );
+    // The start limit of systemd would allow half of them.
+    expect(starts.size).toBeGreaterThan((QUIET_MS / 2000) * 0.7);
+    expect(starts.size).toBeLessThan((QUIET_MS / 2000) * 1.1 + 2);
+    const lines = await machine.ownJournal(startMs);
+    expect(lines.length, JSON.stringify(lines)).toBeLessThanOrEqual((5 * QUIET_MS) / 600_000);
+    await neverFailed();
+  });
+
+  test('a resolver that is killed is withdrawn, with one line in the journal', async () => {
+    const startMs = Date.now();
+    await machine.must('systemctl', 'kill', '-s', 'KILL', 'unbound');
+    await untilAdvertised(machine, []);
+    await until('the line', async () => (await machine.ownJournal(startMs)).length > 0);
+    const lines = await machine.ownJournal(startMs);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatchObject({ PRIORITY: '5', SYSLOG_IDENTIFIER: 'dns-probe' });
+    expect(lines[0]?.MESSAGE).toMatch(/^dns-probe: recursive: down: withdrew 192\.0\.2\.1\/32/);
+    await neverFailed();
+  });
+
+  test('a resolver that works again is advertised, with one line in the journal', async () => {
+    const startMs = Date.now();
+    await machine.must('systemctl', 'start', 'unbound');
+    await untilAdvertised(machine, ADDRESSES);
+    await until('the line', async () => (await machine.ownJournal(startMs)).length > 0);
+    const lines = await machine.ownJournal(startMs);
+    expect(lines.map(({ PRIORITY }) => PRIORITY)).toEqual(['5']);
+    expect(lines[0]?.MESSAGE).toMatch(/^dns-probe: recursive: up: advertising/);
+  });
+
+  test('a resolver that is frozen is withdrawn, and comes back when it thaws', async () => {
+    await machine.must('systemctl', 'kill', '-s', 'STOP', 'unbound');
+    await untilAdvertised(machine, []);
+    await neverFailed();
+    await machine.must('systemctl', 'kill', '-s', 'CONT', 'unbound');
+    await untilAdvertised(machine, ADDRESSES);
+  });
+
+  test('goes on after a reload of systemd, and after the unit was stopped by hand', async () => {
+    for (const args of [['daemon-reload'], ['daemon-reexec'], ['stop', SERVICE]]) {
+      await machine.must('systemctl', ...args);
+      const before = await machine.property(SERVICE, 'ExecMainStartTimestampMonotonic');
+      await until(
+        `passes after ${args.join(' ')}`,
+        async () => (await machine.property(SERVICE, 'ExecMainStartTimestampMonotonic')) !== before,
+      );
+    }
+    expect(await machine.namespace.serviceAddresses()).toEqual(ADDRESSES);
+  });
+
+  test('stopped, it leaves the address to its lease, or to --withdraw at once', async () => {
+    machine.configure('leased', 'address = "192.0.2.8"\nlease = "6s"\nrise = 1\n');
+    await machine.must('systemctl', 'start', 'dns-probe@leased.timer');
+    await untilAdvertised(machine, [...ADDRESSES, '192.0.2.8/32']);
+    await machine.must('systemctl', 'stop', 'dns-probe@leased.timer');
+    await untilAdvertised(machine, ADDRESSES);
+
+    await machine.must('systemctl', 'stop', TIMER);
+    expect(await machine.namespace.serviceAddresses()).toEqual(ADDRESSES);
+    const file = '/etc/anycast-ha/recursive.toml';
+    await machine.must('dns-probe', '--config', file, '--withdraw', '--drain', '0');
+    expect(await machine.namespace.serviceAddresses()).toEqual([]);
+    await machine.must('systemctl', 'start', TIMER);
+    await untilAdvertised(machine, ADDRESSES);
+  });
+});
+
+describe('a pass that does not go well', () => {
+  /** An instance whose pass lasts a minute, because the resolver is frozen. */
+  async function startSlowInstance(limit: string): Promise<void> {
+    machine.configure('slow', 'address = "192.0.2.7"\ntimeout = "60s"\nattempts = 1\n');
+    machine.write(
+      '/etc/systemd/system/dns-probe@slow.service.d/test.conf',
+      `[Service]\nTimeoutStartSec=${limit}\n`,
+    );
+    await machine.must('systemctl', 'kill', '-s', 'STOP', 'unbound');
+    await machine.must('systemctl', 'daemon-reload');
+    await machine.must('systemctl', 'start', 'dns-probe@slow.timer');
+  }
+
+  test('one that hangs is ended, and the timer goes on', async () => {
+    const service = 'dns-probe@slow.service';
+    const frozen = new Set<string>();
+    await startSlowInstance('3s');
+    await until(
+      'three passes that were frozen',
+      async () => {
+        const pid = await machine.property(service, 'MainPID');
+        if (pid !== '0') {
+          await machine.run('kill', '-STOP', pid);
+          frozen.add(pid);
+        }
+        return frozen.size >= 3;
+      },
+      { timeoutMs: 25_000, everyMs: 200 },
+    );
+    await until('an end', async () => (await machine.property(service, 'Result')) === 'timeout');
+
+    await machine.must('systemctl', 'stop', 'dns-probe@slow.timer', service);
+    await machine.must('systemctl', 'kill', '-s', 'CONT', 'unbound');
+    await untilAdvertised(machine, ADDRESSES);
+  });
+
+  test('one that is interrupted, or finds another pass under way, is no failure', async () => {
+    const service = 'dns-probe@slow.service';
+    await startSlowInstance('90s');
+    const file = '/etc/anycast-ha/slow.toml';
+    const second = ['--config', file, '--lock-wait', '0s', '--timeout', '1s'];
+    await until(
+      'a pass under way',
+      async () => (await machine.run('dns-probe', ...second)).exitCode === 75,
+    );
+    await machine.must('systemctl', 'stop', 'dns-probe@slow.timer', service);
+    expect(await machine.property(service, 'ExecMainStatus')).toBe('130');
+    await neverFailed(service);
+    await machine.must('systemctl', 'kill', '-s', 'CONT', 'unbound');
+    await untilAdvertised(machine, ADDRESSES);
+  });
+
+  test('an unknown verdict is no failure of the unit', async () => {
+    machine.configure('nowhere', 'address = "192.0.2.6"\ninterface = "missing0"\n');
+    await machine.must('systemctl', 'start', 'dns-probe@nowhere.timer');
+    const service = 'dns-probe@nowhere.service';
+    await until(
+      'exit status 69',
+      async () => (await machine.property(service, 'ExecMainStatus')) === '69',
+    );
+    await neverFailed(service);
+    await machine.must('systemctl', 'stop', 'dns-probe@nowhere.timer');
+  });
+
+  test('a state that cannot be written and a bad configuration are, and OnFailure sees them', async () => {
+    machine.write(
+      '/etc/systemd/system/alarm@.service',
+      '[Service]\nType=oneshot\nExecStart=/bin/touch /run/alarm-%i\n',
+    );
+    machine.write(
+      '/etc/systemd/system/dns-probe@.service.d/alarm.conf',
+      '[Unit]\nOnFailure=alarm@%i.service\n',
+    );
+    machine.write(
+      '/etc/systemd/system/dns-probe@readonly.service.d/test.conf',
+      '[Service]\nRuntimeDirectory=\nReadOnlyPaths=/run/anycast-ha\n',
+    );
+    machine.configure('readonly', 'address = "192.0.2.5"\n');
+    machine.configure('wrong', 'adress = "192.0.2.5"\n');
+    await machine.must('systemctl', 'daemon-reload');
+    for (const [instance, status] of [
+      ['readonly', '74'],
+      ['wrong', '78'],
+    ] as const) {
+      const service = `dns-probe@${instance}.service`;
+      expect((await machine.run('systemctl', 'start', service)).exitCode).toBe(1);
+      expect(await machine.property(service, 'ExecMainStatus')).toBe(status);
+      expect(await machine.property(service, 'Result')).toBe('exit-code');
+      await until('the alarm', async () => {
+        await machine.must('test', '-e', `/run/alarm-${instance}`);
+        return true;
+      });
+    }
+  });
+});
