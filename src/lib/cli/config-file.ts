@@ -8,6 +8,7 @@ import { nearest } from './parse-arguments.ts';
 import type { Source } from './resolve-options.ts';
 
 const MAX_BYTES = 1024 * 1024;
+const LINK = 'is a symbolic link: refused';
 
 /**
  * The configuration files that `--config` names: files, and all `*.toml` in folders.
@@ -56,7 +57,9 @@ export function configurationSource(path: string, table: OptionTable, ownUid: nu
 
 function readToml(path: string, ownUid: number): Readonly<Record<string, unknown>> {
   try {
-    const { uid, mode } = lstatSync(path);
+    const stat = lstatSync(path);
+    if (stat.isSymbolicLink()) throw new ConfigurationError(`${path}: ${LINK}`);
+    const { uid, mode } = stat;
     if ((uid !== ownUid && uid !== 0) || (mode & 0o002) !== 0) {
       throw new ConfigurationError(`${path}: can be written by others: refused`);
     }
@@ -82,6 +85,8 @@ function textsOf(given: unknown, option: Option<unknown>, label: string): readon
   if (Array.isArray(given)) {
     if (option.kind !== 'list')
       throw new ConfigurationError(`${label}: takes one value, not a list`);
+    // An empty one would replace the defaults: a probe that asks nobody is always content.
+    if (given.length === 0) throw new ConfigurationError(`${label}: must not be empty`);
     return given.map((item: unknown) => textOf(item, option, label));
   }
   return [textOf(given, option, label)];
@@ -100,7 +105,7 @@ function errorText(error: unknown): string {
     case 'ENOENT':
       return 'no such file';
     case 'ELOOP':
-      return 'is a symbolic link: refused';
+      return LINK;
     case 'EACCES':
       return 'no permission to read it';
     default:

@@ -38,7 +38,7 @@ export function parseArguments(argv: readonly string[], table: OptionTable): Arg
       'unknown-options-as-args': true,
     },
   });
-  checkSwitches(argv, flags);
+  checkSwitches(argv, table);
   if (error !== null) throw new UsageError(wordError(error.message));
   const texts = new Map<string, readonly string[]>();
   for (const [name, given] of Object.entries(parsed)) {
@@ -58,12 +58,16 @@ function wordError(message: string): string {
 }
 
 /** yargs-parser takes any value of a switch for false. */
-function checkSwitches(argv: readonly string[], flags: readonly string[]): void {
+function checkSwitches(argv: readonly string[], table: OptionTable): void {
   for (const text of argv) {
     if (text === '--') return;
-    const [, name, given] = /^--([^=]+)=(.*)$/s.exec(text) ?? [];
-    if (name === undefined || !flags.includes(name)) continue;
-    if (given !== 'true' && given !== 'false') throw new UsageError(`--${name} takes no value`);
+    const [, dashes, name, given] = /^(--?)([^=-][^=]*)=(.*)$/s.exec(text) ?? [];
+    if (dashes === undefined || name === undefined) continue;
+    const flags = Object.entries(table).filter(([, { kind }]) => kind === 'flag');
+    const isSwitch = flags.some(([long, { alias }]) => long === name || alias === name);
+    if (isSwitch && given !== 'true' && given !== 'false') {
+      throw new UsageError(`${dashes}${name} takes no value`);
+    }
   }
 }
 
