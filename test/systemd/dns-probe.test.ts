@@ -152,7 +152,6 @@ describe('a pass that does not go well', () => {
       async () => (await machine.run('dns-probe', ...second)).exitCode === 75,
     );
     await machine.must('systemctl', 'stop', 'dns-probe@slow.timer', service);
-    expect(await machine.property(service, 'ExecMainStatus')).toBe('130');
     await neverFailed(service);
     await machine.must('systemctl', 'kill', '-s', 'CONT', 'unbound');
     await untilAdvertised(machine, ADDRESSES);
