@@ -203,5 +203,3 @@ export const routeProbeOptions = {
   }),
   ...passOptions,
 } as const;
-
-export type AnyTable = Readonly<Record<string, Option<unknown>>>;

@@ -40,15 +40,6 @@ const table: ValueParser<string> = Object.assign(
 
 /** The options that tcp-route-probe has beside those of every probe. */
 export const tcpRouteTable = {
-  interface: optional(interfaceName, {
-    group: ROUTE,
-    describe: 'Interface of the route: the same as DEV.',
-  }),
-  address: optional(serviceAddress, {
-    group: ROUTE,
-    alias: 'a',
-    describe: 'Address to ask and to route: the same as ADDR.',
-  }),
   port: list(port, {
     describe: 'Port that has to be open: the same as PORT. Repeatable.',
   }),
@@ -57,7 +48,17 @@ export const tcpRouteTable = {
     describe: 'Whether every port has to be open, or one is enough.',
   }),
   source: optional(ipAddress, {
-    describe: "Address of this node to ask from; the kernel's choice if not given.",
+    describe: 'Address of this node to ask from.',
+    defaultNote: "the kernel's choice",
+  }),
+  interface: optional(interfaceName, {
+    group: ROUTE,
+    describe: 'Interface of the route: the same as DEV.',
+  }),
+  address: optional(serviceAddress, {
+    group: ROUTE,
+    alias: 'a',
+    describe: 'Address to ask and to route: the same as ADDR.',
   }),
   via: optional(ipAddress, {
     group: ROUTE,
