@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DnsSite } from '../support/dns-site.ts';
+import { run } from '../support/executable.ts';
 
 const V4 = '192.0.2.1';
 const V6 = '2001:db8::1';
@@ -251,5 +252,20 @@ describe('an interface', () => {
     expect(await site.namespace.serviceAddresses()).toContain(`${V4}/32`);
     expect((await site.probe(BOTH)).exitCode).toBe(0);
     expect(await site.namespace.serviceAddresses()).toEqual([`${V4}/32`, `${V6}/128`]);
+  });
+});
+
+describe('a withdrawal', () => {
+  test('needs none of the options that the probe itself needs', async () => {
+    const instance = ['-i', 'ntp', '-a', V4, '--rise', '1'];
+    const { namespace } = site;
+    await run('exec-probe', [...site.args(instance), '--', 'true'], { namespace });
+    expect(await namespace.serviceAddresses()).toEqual([`${V4}/32`]);
+    const args = site.args(['-i', 'ntp', '--withdraw', '--drain', '0s']);
+    expect(await run('exec-probe', args, { namespace })).toMatchObject({
+      exitCode: 0,
+      stderr: `exec-probe: ntp: down: withdrew ${V4}/32 dev lo: withdrawn on request\n`,
+    });
+    expect(await namespace.serviceAddresses()).toEqual([]);
   });
 });

@@ -6,7 +6,7 @@ import type { RouteReader } from '../advertise/kernel-routes.ts';
 import { routeAdvertiser } from '../advertise/route-advertiser.ts';
 import type { Advice, PassOptions } from '../pass/pass-options.ts';
 import type { AttemptContext } from '../pass/pass-ports.ts';
-import type { Verdict } from '../probe/probe.ts';
+import { unknown, type Verdict } from '../probe/probe.ts';
 import type { Place } from '../state/instance-state.ts';
 import { routeLeasesIn } from '../state/route-leases.ts';
 import { systemClock } from '../system/clock.ts';
@@ -63,22 +63,37 @@ export function loadInstance<Table extends OptionTable, ProbeOptions>(
   kernel: KernelAccess,
 ): LoadedInstance {
   const own = resolveOptions(program.table, from.sources);
-  const prepared = inFile(from.path, () => program.prepare(own, from.operands));
-  const { route } = prepared;
+  const prepared = needsProbe(program, from.sources)
+    ? inFile(from.path, () => program.prepare(own, from.operands))
+    : undefined;
+  const route = prepared?.route;
   const { values, places } = resolveManaged(route, from.sources);
   const instance = values.instance ?? defaultInstance(program.name, from.path, route);
   const advice = inFile(from.path, () => {
     checkDecision(values);
-    return checkTargets(prepared.targets, places);
+    return checkTargets(prepared?.targets ?? [], places);
   });
   return {
     options: passOptions(values, { instance, source: from.path, places, advice }),
     advertiser: advertiserOf(route, values['state-dir'], kernel),
-    probe: ({ signal, log, health }) =>
-      program.probe(prepared.options, { signal, log, instance, health }),
+    probe: async ({ signal, log, health }) =>
+      prepared === undefined
+        ? unknown('overrun', 'a withdrawal does not probe')
+        : program.probe(prepared.options, { signal, log, instance, health }),
     onChange: values['on-change'],
     metricsDir: values['metrics-dir'],
   };
+}
+
+/**
+ * Whether the probe's own options matter: who takes an instance out in a hurry need not name the
+ * secret or the command it probes with. A route is known from nothing but those options.
+ */
+function needsProbe<Table extends OptionTable, ProbeOptions>(
+  program: ProbeProgram<Table, ProbeOptions>,
+  sources: readonly Source[],
+): boolean {
+  return program.manages === 'route' || !resolveOptions(routeProbeOptions, sources).withdraw;
 }
 
 type CommonValues = Values<typeof routeProbeOptions>;

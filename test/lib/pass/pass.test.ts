@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { PassOptions } from '../../../src/lib/pass/pass-options.ts';
-import { down, unknown, up } from '../../../src/lib/probe/probe.ts';
+import { down, unknown, up, type Verdict } from '../../../src/lib/probe/probe.ts';
 import { removeSuspension, writeSuspension } from '../../../src/lib/state/suspensions.ts';
 import { ConfigurationError } from '../../../src/lib/system/errors.ts';
 import { PassBench } from '../../support/pass-bench.ts';
@@ -82,11 +82,27 @@ describe('the way up and down', () => {
     expect((await bench.pass()).exitStatus).toBe(69);
     expect(bench.kernel.applied).toEqual([]);
     expect(bench.lines).toEqual([
+      'warning: cannot judge: unknown (resources): no sockets',
       `notice: down: ${A} is gone from the kernel: removed by hand, or its lease ran out`,
     ]);
     bench.verdict = up('answered');
     await bench.pass();
     expect(bench.kernel.applied).toEqual([`add ${A}`]);
+  });
+
+  test('a verdict that stays unknown is said once, and again when it comes back', async () => {
+    const bench = await advertisingBench();
+    const said = 'warning: cannot judge: unknown (resources): no sockets';
+    const saidBy = async (verdict: Verdict): Promise<readonly string[]> => {
+      bench.verdict = verdict;
+      await bench.pass();
+      return bench.lines;
+    };
+    const blind = unknown('resources', 'no sockets');
+    expect(await saidBy(blind)).toEqual([said]);
+    expect(await saidBy(blind)).toEqual([]);
+    expect(await saidBy(up('answered'))).toEqual([]);
+    expect(await saidBy(blind)).toEqual([said]);
   });
 
   test('an address that is put back in the same pass is a repair, not a transition', async () => {
