@@ -1,7 +1,7 @@
 import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT } from './paths.mjs';
-import { mustRun, run, startDetached, until } from './processes.mjs';
+import { mustRun, realTime, run, startDetached, until } from './processes.mjs';
 import { namespaceOf } from './topology.mjs';
 
 /** @typedef {import('./topology.mjs').Speaker} Speaker */
@@ -163,12 +163,14 @@ export class Routing {
     writeFileSync(path.join(this.folder, 'vtysh.conf'), '');
     for (const daemon of FRR_DAEMONS) {
       const zserv = path.join(this.folder, 'zserv.api');
-      const pid = startDetached(path.join(this.folder, `${daemon}.out`), 'ip', [
+      const line = [
         ...['netns', 'exec', this.namespace, path.join(FRR, daemon)],
         ...['-f', '/dev/null', '-z', zserv, '--vty_socket', this.folder],
         ...['-i', path.join(this.folder, `${daemon}.pid`), '-P', '0'],
         ...['--log', `file:${path.join(this.folder, `${daemon}.log`)}`],
-      ]);
+      ];
+      const log = path.join(this.folder, `${daemon}.out`);
+      const pid = startDetached(log, 'ip', line, await realTime());
       this.pids.set(daemon, pid);
       const socket = daemon === 'zebra' ? zserv : path.join(this.folder, `${daemon}.vty`);
       await until(`${this.role}: ${daemon}`, () => existsSync(socket), { everyMs: 20 });
@@ -190,10 +192,12 @@ export class Routing {
   /** @param {string} file */
   async #startBird(file) {
     const socket = path.join(this.folder, 'bird.ctl');
-    const pid = startDetached(path.join(this.folder, 'bird.out'), 'ip', [
+    const line = [
       ...['netns', 'exec', this.namespace, 'bird', '-f', '-c', file, '-s', socket],
       ...['-P', path.join(this.folder, 'bird.pid')],
-    ]);
+    ];
+    const log = path.join(this.folder, 'bird.out');
+    const pid = startDetached(log, 'ip', line, await realTime());
     this.pids.set('bird', pid);
     await until(`${this.role}: bird`, () => existsSync(socket), { everyMs: 20 });
   }
