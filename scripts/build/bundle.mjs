@@ -2,21 +2,13 @@ import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import path from 'node:path';
 import { build } from 'esbuild';
+import { executableText, PROGRAM_FOOT, PROGRAM_HEAD } from './executable-text.mjs';
 import { lazyPackagesPlugin } from './lazy-packages-plugin.mjs';
 import { radiusPlugin } from './radius-plugin.mjs';
 import { yargsPlugin } from './yargs-plugin.mjs';
 
 /** The root of the source tree. */
 export const ROOT = path.resolve(import.meta.dirname, '../..');
-
-/**
- * What precedes the bundle. The shebang keeps NODE_OPTIONS from acting before our first line.
- * Node's modules come from process.getBuiltinModule, so that the file works as CommonJS and as
- * ESM: which of the two it is depends on a package.json near it that is not ours.
- */
-const HEAD = `#!/usr/bin/env -S -u NODE_OPTIONS node
-'use strict';
-var require = process.getBuiltinModule;`;
 
 /**
  * Plugins that replace parts of packages, in the order in which they apply.
@@ -40,6 +32,8 @@ const PLUGINS = [yargsPlugin, radiusPlugin];
 export async function bundle(entry, outFile) {
   /** @type {Set<string>} */
   const inputs = new Set();
+  /** @type {Map<string, string>} */
+  const packages = new Map();
   /** @type {import('esbuild').BuildOptions} */
   const common = {
     absWorkingDir: ROOT,
@@ -59,10 +53,11 @@ export async function bundle(entry, outFile) {
     outfile: outFile,
     write: false,
     format: 'iife',
-    banner: { js: HEAD },
+    banner: { js: PROGRAM_HEAD },
+    footer: { js: PROGRAM_FOOT },
     define: { __VERSION__: JSON.stringify(await packageVersion()) },
     metafile: true,
-    plugins: [lazyPackagesPlugin(common, (input) => inputs.add(input)), ...PLUGINS],
+    plugins: [lazyPackagesPlugin(common, packages, (input) => inputs.add(input)), ...PLUGINS],
   });
   for (const warning of result.warnings) throw new Error(`${entry}: ${warning.text}`);
 
@@ -72,7 +67,8 @@ export async function bundle(entry, outFile) {
       throw new Error(`${entry}: '${name}' is neither bundled nor a module of Node`);
     }
   }
-  const text = result.outputFiles[0]?.text ?? '';
+  const main = result.outputFiles[0]?.text ?? '';
+  const text = await executableText(path.basename(outFile), main, packages);
   await mkdir(path.dirname(outFile), { recursive: true });
   await replaceFile(outFile, text, 0o755);
   for (const input of Object.keys(result.metafile.inputs)) inputs.add(input);
