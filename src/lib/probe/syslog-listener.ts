@@ -1,6 +1,6 @@
-import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:net';
 import type { IpAddress } from '../system/ip-address.ts';
+import { openUdpSocket } from '../system/udp-socket.ts';
 import { passLiteral } from './udp-exchange.ts';
 
 /** Where the syslog daemon sends messages back to. */
@@ -35,7 +35,7 @@ export function openSyslogListener(listen: ListenAddress, nonce: string): Promis
 }
 
 function listenOnUdp({ address, port }: ListenAddress, nonce: string): Promise<SyslogListener> {
-  const socket = createSocket({
+  const socket = openUdpSocket({
     type: address.family === 4 ? 'udp4' : 'udp6',
     ipv6Only: address.family === 6,
     lookup: passLiteral,
@@ -58,7 +58,7 @@ function listenOnUdp({ address, port }: ListenAddress, nonce: string): Promise<S
   });
   return new Promise((resolve, reject) => {
     arrival.catch(reject); // an error before it is bound
-    // Exclusive: the port must not be shared with another probe. It also spares the cluster module.
+    // Exclusive: the port must not be shared with another probe.
     socket.bind({ address: address.text, port, exclusive: true }, () => {
       resolve({ arrival, heardOthers: () => others, close });
     });

@@ -1,6 +1,6 @@
-import { createSocket } from 'node:dgram';
 import { monotonicMs } from '../system/clock.ts';
 import type { IpAddress } from '../system/ip-address.ts';
+import { openUdpSocket } from '../system/udp-socket.ts';
 
 /** The one other end of an exchange. */
 export interface Peer {
@@ -37,7 +37,7 @@ export function askOverUdp<Answer>(question: UdpQuestion<Answer>): Promise<UdpOu
       resolve({ kind: 'aborted' });
       return;
     }
-    const socket = createSocket({
+    const socket = openUdpSocket({
       type: peer.address.family === 4 ? 'udp4' : 'udp6',
       lookup: passLiteral,
     });
