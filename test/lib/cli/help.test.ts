@@ -67,11 +67,11 @@ describe('help', () => {
 
   test('keeps the command line of an example in one piece, its meaning below', async () => {
     const command = `sample-probe ${'--address 192.0.2.1 '.repeat(3)}--mode status`;
-    const subject = { ...exampleSubject, examples: [{ command, meaning: 'in words '.repeat(12) }] };
+    const subject = { ...exampleSubject, examples: [{ command, meaning: 'in words '.repeat(12).trim() }] };
     const [line, ...meaning] = group(await renderHelp(subject, 90), 'Examples:');
     expect(line).toBe(`  ${command}`);
     expect(meaning).toHaveLength(2);
-    for (const part of meaning) expect(part).toMatch(/^ {6}in words/);
+    for (const part of meaning) expect(part).toMatch(/^ {6}\S/);
   });
 
   test('says nothing of types, and leaves no blanks at the ends of lines', async () => {
