@@ -42,6 +42,13 @@ const OWN = {
   ],
 };
 
+/**
+ * What the routers of nodes with BIRD have to change as well.
+ *
+ * @type {readonly (readonly [string, string])[]}
+ */
+const BESIDE_BIRD = [[' ipv6 ospf6 authentication', '! ipv6 ospf6 authentication']];
+
 /** A routing speaker of a lab. */
 export class Routing {
   /**
@@ -70,7 +77,7 @@ export class Routing {
     const name = isNode ? NODE_CONFIGURATIONS[nodeConfiguration] : ROUTER_CONFIGURATION;
     if (name === undefined) throw new Error(`there is no configuration '${nodeConfiguration}'`);
     const file = path.join(this.folder, path.basename(name));
-    writeFileSync(file, this.#adapted(name), { mode: 0o644 });
+    writeFileSync(file, this.#adapted(name, nodeConfiguration === 'bird'), { mode: 0o644 });
     if (isNode && nodeConfiguration === 'bird') {
       await this.#startBird(file);
       return;
@@ -149,10 +156,14 @@ export class Routing {
     if (pid !== undefined) process.kill(pid, signal);
   }
 
-  /** @param {string} name */
-  #adapted(name) {
+  /**
+   * @param {string} name
+   * @param {boolean} besideBird
+   */
+  #adapted(name, besideBird) {
     let text = readFileSync(path.join(ROOT, 'scripts/routing', name), 'utf8');
-    for (const [from, to] of OWN[this.role]) text = text.replaceAll(from, to);
+    const changes = [...OWN[this.role], ...(besideBird ? BESIDE_BIRD : [])];
+    for (const [from, to] of changes) text = text.replaceAll(from, to);
     return text;
   }
 
