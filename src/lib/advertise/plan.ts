@@ -15,17 +15,16 @@ export interface Desire {
  * The changes that lead from what the kernel shows to what is desired; none where they agree.
  *
  * @param places the instance's places
- * @param dropped places that its configuration no longer names: they go in any case
+ * @param leftOver places that are there and no longer named: they go in any case
+ * @param view what the kernel shows of the instance's places
  */
 export function planChanges(
   desire: Desire,
   places: readonly Place[],
-  dropped: readonly Place[],
+  leftOver: readonly Place[],
   view: KernelView,
 ): readonly Change[] {
-  const gone = dropped
-    .filter(({ address }) => view.present.has(address))
-    .map((place): Change => ({ verb: 'remove', place }));
+  const gone = leftOver.map((place): Change => ({ verb: 'remove', place }));
   const changes = places.flatMap((place): Change | [] => {
     const present = view.present.has(place.address);
     if (!desire.advertise) return present ? { verb: 'remove', place } : [];

@@ -1,4 +1,4 @@
-import type { Change, KernelView } from '../advertise/advertiser.ts';
+import type { Advertiser, Change, KernelView } from '../advertise/advertiser.ts';
 import { leaseIsDue, leaseStart, planChanges } from '../advertise/plan.ts';
 import { unknown, type Verdict } from '../probe/probe.ts';
 import type { Place } from '../state/instance-state.ts';
@@ -37,7 +37,8 @@ export async function examine(
   ports: PassPorts,
 ): Promise<Examination> {
   const { places, leaseMs } = options;
-  const view = await ports.advertiser.read([...places, ...dropped]);
+  const view = await ports.advertiser.read(places);
+  const leftOver = await placesThere(ports.advertiser, dropped);
   // Without its interface the node can neither advertise nor judge: that is not the service's fault.
   const verdict = view.obstacle === undefined ? probed : unknown('no-interface', view.obstacle);
   const now = ports.clock.now();
@@ -58,7 +59,7 @@ export async function examine(
   const returns = advertise && mayAdd;
   const began = leaseStart(usableState(session.reading), leaseMs);
   const renew = leaseIsDue(began, leaseMs, now.bootMs);
-  const planned = planChanges({ advertise, mayAdd, renew }, places, dropped, view);
+  const planned = planChanges({ advertise, mayAdd, renew }, places, leftOver, view);
   const drains = await changesForDrains(session, options, ports, returns, now);
   return {
     verdict,
@@ -69,4 +70,17 @@ export async function examine(
     renews: renew && returns,
     now,
   };
+}
+
+/**
+ * Those of the places that the kernel shows. Read apart from an instance's own: a view tells
+ * addresses only, and the same one may have moved from one interface to another.
+ */
+export async function placesThere(
+  advertiser: Pick<Advertiser, 'read'>,
+  places: readonly Place[],
+): Promise<readonly Place[]> {
+  if (places.length === 0) return [];
+  const { present } = await advertiser.read(places);
+  return places.filter(({ address }) => present.has(address));
 }

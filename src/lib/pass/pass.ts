@@ -1,5 +1,4 @@
 import type { InstanceState, Place } from '../state/instance-state.ts';
-import type { KernelView } from '../advertise/advertiser.ts';
 import { leaseStart } from '../advertise/plan.ts';
 import { monotonicMs } from '../system/clock.ts';
 import { StateError } from '../system/errors.ts';
@@ -7,7 +6,7 @@ import { usableState } from './assess.ts';
 import { describeVerdict, probeWithAttempts } from './attempts.ts';
 import { conclude, explain, reportDryRun } from './conclude.ts';
 import { drainAfter } from './drain-changes.ts';
-import { examine, type Examination } from './examine.ts';
+import { examine, placesThere, type Examination } from './examine.ts';
 import { leaseAdvice } from './lease-advice.ts';
 import { nextState, type PassFacts } from './next-state.ts';
 import { releasePlaces, takeOwnership } from './ownership.ts';
@@ -68,20 +67,18 @@ async function passWithin(
   const suspended = (): boolean => isSuspendedNow(options, ports.clock, ports.ownUid);
   const outcome = await reconcile(examined.changes, options.leaseMs, suspended, ports);
   const after =
-    outcome.changes.length === 0
-      ? examined.view
-      : await ports.advertiser.read([...options.places, ...dropped]);
+    outcome.changes.length === 0 ? examined.view : await ports.advertiser.read(options.places);
   const facts: PassFacts = {
     ...factsBefore(session, examined, options),
     kind: ports.advertiser.kind,
     present: after.present,
-    leftOver: dropped.filter(({ address }) => after.present.has(address)),
+    leftOver: await placesThere(ports.advertiser, dropped),
     leaseFromMs: leaseFrom(session, examined, outcome, options.leaseMs),
     drain: drainAfter(usableState(reading), outcome.changes, outcome.failures),
     warned: adviseOnce(session, examined, options, ports),
     durationMs: monotonicMs() - startedMs,
   };
-  const unwritten = remember(session, nextState(facts), dropped, after);
+  const unwritten = remember(session, nextState(facts), dropped);
   return conclude(facts, examined, outcome, session.degraded ?? unwritten, ports.log);
 }
 
@@ -140,12 +137,12 @@ function remember(
   session: Session,
   state: InstanceState,
   dropped: readonly Place[],
-  after: KernelView,
 ): StateError | undefined {
   if (!session.mayWrite) return undefined;
   try {
     session.write(state);
-    const gone = dropped.filter(({ address }) => !after.present.has(address));
+    const kept = new Set(state.places.map(({ address }) => address));
+    const gone = dropped.filter(({ address }) => !kept.has(address));
     releasePlaces(session, state.instance, gone);
     return undefined;
   } catch (error) {

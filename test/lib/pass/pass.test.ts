@@ -340,16 +340,23 @@ describe('ownership', () => {
     expect([...bench.kernel.places].sort()).toEqual([A, '198.51.100.2/32 dev lo']);
   });
 
-  test('a file that moves an address to another interface withdraws it from the former one', async () => {
-    const bench = await advertisingBench({ source: '/etc/sample.toml' });
-    const moved = { places: [{ address: '198.51.100.1', interface: 'lo2' }] };
-    await bench.pass(moved);
-    await bench.pass(moved);
-    expect([...bench.kernel.places]).toEqual(['198.51.100.1/32 dev lo2']);
-    bench.kernel.applied.length = 0;
-    await bench.pass(moved);
-    expect(bench.kernel.applied).toEqual([]);
-  });
+  test.each([
+    ['as it is', 0],
+    ['with its lease half spent', 200_000],
+  ])(
+    'a file that moves an address to another interface, %s, withdraws it from the former one',
+    async (_, waitMs) => {
+      const bench = await advertisingBench({ source: '/etc/sample.toml' });
+      const moved = { places: [{ address: '198.51.100.1', interface: 'lo2' }] };
+      bench.nowMs += waitMs;
+      await bench.pass(moved);
+      expect([...bench.kernel.places]).toEqual(['198.51.100.1/32 dev lo2']);
+      bench.kernel.applied.length = 0;
+      await bench.pass(moved);
+      expect(bench.kernel.applied).toEqual([]);
+      expect(readdirSync(path.join(bench.stateDir, 'claims'))).toEqual(['198.51.100.1']);
+    },
+  );
 });
 
 describe('a dry run', () => {
