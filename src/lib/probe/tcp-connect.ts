@@ -24,16 +24,17 @@ const CLOSE_MS = 100;
 export const tcpConnect: Probe<TcpConnectOptions> = async (options, { signal }) => {
   const { address, ports, require, source } = options;
   const startedAtMs = monotonicMs();
-  const enough = new AbortController();
+  const handshakes = ports.map((port) => startHandshake(address, port, source));
   const end = (): void => {
-    enough.abort();
+    for (const { abort } of handshakes) abort();
   };
+  // One listener for all: Node takes more than ten for a leak, and warns.
   signal.addEventListener('abort', end);
   if (signal.aborted) end();
   try {
     const verdicts = await Promise.all(
-      ports.map(async (port) => {
-        const verdict = await handshake(address, port, source, enough.signal);
+      handshakes.map(async ({ settled }) => {
+        const verdict = await settled;
         if (require === 'any' && verdict.status === 'up') end();
         return verdict;
       }),
@@ -64,29 +65,31 @@ function details(verdicts: readonly Verdict[]): string {
   return verdicts.map(({ detail }) => detail).join('; ');
 }
 
-function handshake(
+interface Handshake {
+  readonly settled: Promise<Verdict>;
+  /** Its time is over: it settles with what it knows. */
+  readonly abort: () => void;
+}
+
+function startHandshake(
   address: IpAddress,
   port: number,
   source: IpAddress | undefined,
-  signal: AbortSignal,
-): Promise<Verdict> {
+): Handshake {
   const name = formatEndpoint(address, port);
   const open = up(`${name} open`);
-  return new Promise((resolve) => {
-    const socket = connect({
-      host: address.text,
-      port,
-      ...(source === undefined ? {} : { localAddress: source.text }),
-    });
-    let connected = false;
+  const localAddress = source === undefined ? {} : { localAddress: source.text };
+  const socket = connect({ host: address.text, port, ...localAddress });
+  let connected = false;
+  let abort = (): void => undefined;
+  const settled = new Promise<Verdict>((resolve) => {
     let timer: NodeJS.Timeout | undefined;
     const settle = (verdict: Verdict): void => {
       clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
       socket.destroy();
       resolve(verdict);
     };
-    const abort = (): void => {
+    abort = () => {
       settle(connected ? open : down('timeout', `${name}: no handshake in time`));
     };
     socket.on('connect', () => {
@@ -94,9 +97,7 @@ function handshake(
       // Unread data would make an RST of our close: whatever the other end greets with is read.
       socket.resume();
       socket.end();
-      timer = setTimeout(() => {
-        settle(open);
-      }, CLOSE_MS);
+      timer = setTimeout(abort, CLOSE_MS);
     });
     socket.on('close', () => {
       if (connected) settle(open);
@@ -104,9 +105,8 @@ function handshake(
     socket.on('error', (error) => {
       settle(connected ? open : verdictOfRefusal(error, name, source));
     });
-    signal.addEventListener('abort', abort);
-    if (signal.aborted) abort();
   });
+  return { settled, abort };
 }
 
 /**

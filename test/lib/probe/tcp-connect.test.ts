@@ -129,6 +129,19 @@ describe('tcp-route-probe', () => {
     expect(await ask([port])).toMatchObject({ status: 'up' });
   });
 
+  test('asks many ports without a warning of the runtime', async () => {
+    const warnings: string[] = [];
+    const listen = (warning: Error): void => {
+      warnings.push(warning.message);
+    };
+    process.on('warning', listen);
+    const ports = await Promise.all(Array.from({ length: 15 }, () => openPort()));
+    expect(await ask(ports)).toMatchObject({ status: 'up' });
+    await new Promise(setImmediate);
+    process.off('warning', listen);
+    expect(warnings).toEqual([]);
+  });
+
   test('does not wait for a server that never closes', async () => {
     const sockets: Socket[] = [];
     const port = await openPort((socket) => {
