@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { ExitStatus } from '../system/exit-status.ts';
 import type { Interruption, Interrupts } from '../pass/pass-ports.ts';
 
@@ -18,6 +19,8 @@ const RANK: readonly Interruption[] = ['suspend', 'leave', 'withdraw'];
 export function listenForSignals(): Signals {
   const asked = new AbortController();
   const hurry = new AbortController();
+  // Every instance of the process listens: to Node more than ten look like a leak.
+  setMaxListeners(0, asked.signal, hurry.signal);
   let request: Interruption | undefined;
   let leaveStatus: number = ExitStatus.interrupted;
   let continued = false;
