@@ -9,6 +9,11 @@ import type { PassOptions } from './pass-options.ts';
 import type { PassPorts } from './pass-ports.ts';
 import type { Session } from './session.ts';
 
+/** Where a run that names no address looks for what was claimed. */
+const DEFAULT_INTERFACE = 'lo';
+
+const KINDS = { address: 'addresses', route: 'routes' } as const;
+
 type OwnershipPorts = Pick<PassPorts, 'clock' | 'log' | 'run' | 'advertiser'>;
 
 /**
@@ -51,12 +56,12 @@ export function droppedPlaces(
   const state = reading.kind === 'valid' ? reading.state : reading.stale;
   if (state === undefined) {
     // The state is lost; the claims still tell the addresses, and they were on this interface.
-    const address = options.places[0];
-    if (address === undefined || !session.mayWrite) return [];
+    const device = options.places[0]?.interface ?? (kind === 'address' ? DEFAULT_INTERFACE : null);
+    if (device === null || !session.mayWrite) return [];
     const named = new Set(options.places.map((place) => place.address));
     return claimedAddresses(paths.claims, options.instance)
       .filter((owned) => !named.has(owned))
-      .map((owned) => ({ address: owned, interface: address.interface }));
+      .map((owned) => ({ address: owned, interface: device }));
   }
   // A route to another interface is the same route, which moves; an address there is another one.
   const identity = (place: Place): string => (kind === 'route' ? place.address : placeLabel(place));
@@ -65,7 +70,7 @@ export function droppedPlaces(
   if (options.mode === 'withdraw') return dropped;
   if (state.kind !== kind) {
     throw new ConfigurationError(
-      `instance '${options.instance}' manages ${state.kind}s, not ${kind}s: give one of the two another name (-i)`,
+      `instance '${options.instance}' manages ${KINDS[state.kind]}, not ${KINDS[kind]}: give one of the two another name (-i)`,
     );
   }
   if (dropped.length > 0 && (options.source === null || options.source !== state.source)) {
@@ -144,7 +149,10 @@ async function takeOver(
   }
 }
 
-/** Whether the state says that no pass comes any more: it is gone, or older than its lease. */
+/**
+ * Whether no pass of its comes any more: its state is gone, or older than its lease. A state that
+ * cannot be understood does not say so: its owner may be well and of a newer version.
+ */
 function isAbandoned(reading: StateReading): boolean {
-  return reading.kind === 'gap' && reading.gap !== 'unreadable';
+  return reading.kind === 'gap' && ['missing', 'expired', 'other-boot'].includes(reading.gap);
 }

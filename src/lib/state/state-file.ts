@@ -1,9 +1,11 @@
 import { lstatSync } from 'node:fs';
+import { basename } from 'node:path';
 import { reserveFile, type FileReplacement } from '../system/atomic-file.ts';
 import { readBounded } from '../system/bounded-read.ts';
 import type { Moment } from '../system/clock.ts';
 import { errnoOf, messageOf, StateError } from '../system/errors.ts';
 import { parseState, type InstanceState } from './instance-state.ts';
+import { seal, unseal } from './sealed-text.ts';
 
 /** Why there is no state to go by, as it is told to people. */
 export type StateGap = 'missing' | 'unreadable' | 'corrupt' | 'newer' | 'other-boot' | 'expired';
@@ -29,8 +31,12 @@ export function readState(path: string, now: Moment): StateReading {
     const gap = errnoOf(error) === 'ENOENT' ? 'missing' : 'unreadable';
     return { kind: 'gap', gap, stale: undefined };
   }
-  const state = parseState(text);
+  const state = parseState(unseal(text) ?? '');
   if (typeof state === 'string') return { kind: 'gap', gap: state, stale: undefined };
+  // Sound, but a copy of another instance's: what it says is not about this one.
+  if (`${state.instance}.json` !== basename(path)) {
+    return { kind: 'gap', gap: 'corrupt', stale: undefined };
+  }
   if (state.bootId !== now.bootId) return { kind: 'gap', gap: 'other-boot', stale: state };
   return isExpired(state, now)
     ? { kind: 'gap', gap: 'expired', stale: state }
@@ -67,7 +73,7 @@ export function openStateWriter(path: string, expectedBytes: number): StateWrite
   });
   return {
     write: (state) => {
-      const content = `${JSON.stringify(state)}\n`;
+      const content = `${seal(JSON.stringify(state))}\n`;
       asStateError(path, () => {
         (file ?? reserveFile(path, 0o644, 0)).commit(content);
         file = undefined;

@@ -9,6 +9,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { seal } from '../../../src/lib/state/sealed-text.ts';
 import { openStateWriter, readState } from '../../../src/lib/state/state-file.ts';
 import { StateError } from '../../../src/lib/system/errors.ts';
 import { exampleState, moment } from '../../support/example-state.ts';
@@ -133,7 +134,7 @@ describe('writing', () => {
   test('makes a file that everybody may read, in one line', () => {
     const file = written();
     expect(statSync(file).mode & 0o777).toBe(0o644);
-    expect(readFileSync(file, 'utf8')).toBe(`${JSON.stringify(exampleState())}\n`);
+    expect(readFileSync(file, 'utf8')).toBe(`${seal(JSON.stringify(exampleState()))}\n`);
   });
 
   test('that is not possible is an error of the state, before anything is done', () => {
