@@ -17,7 +17,7 @@ import {
 import type { OptionTable } from './option.ts';
 import type { Output } from './output.ts';
 import type { Arguments } from './parse-arguments.ts';
-import type { ProbeProgram } from './probe-program.ts';
+import type { Operands, ProbeProgram } from './probe-program.ts';
 import { runMain } from './run-main.ts';
 import {
   argumentSource,
@@ -61,6 +61,7 @@ function loadAll<Table extends OptionTable, ProbeOptions>(
   const table = fullTable(program);
   const outer = [argumentSource(args.texts), environmentSource(process.env, table)];
   const { operands } = args;
+  if (program.synopsis === undefined) refuseOperands(operands);
   const given = args.texts.get('config') ?? [];
   if (given.length === 0) {
     const from = { path: null, sources: outer, operands };
@@ -115,6 +116,12 @@ async function sweep(
       await adoptRoutes(stateDir, route.options.leaseMs, ports);
     }
   }
+}
+
+/** An address without its -a must not pass for a mere check. */
+function refuseOperands({ positional, rest }: Operands): void {
+  const [stray] = [...positional, ...rest];
+  if (stray !== undefined) throw new UsageError(`unexpected argument '${stray}'`);
 }
 
 /** Options that cannot be the same for several instances. */
