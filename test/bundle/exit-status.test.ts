@@ -172,6 +172,14 @@ describe('the options', () => {
   });
 });
 
+test('a target on another node is warned about, once', async () => {
+  await site.namespace.ip('address add 203.0.113.5/24 dev lo');
+  const args = ['-a', V4, '--server', '203.0.113.77', '--timeout', '100ms', '--attempts', '1'];
+  const first = await site.probe(args);
+  expect(first.stderr).toContain('warning: 203.0.113.77 is no address of this node');
+  expect((await site.probe(args)).stderr).not.toContain('warning');
+});
+
 describe('a dry run', () => {
   test('tells what would change, and touches neither kernel nor state', async () => {
     await site.namespace.ip(`address add ${V4}/32 dev lo`);

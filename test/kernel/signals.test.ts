@@ -225,7 +225,7 @@ describe('SIGKILL during a pass', () => {
 
   test('during a drain: the next pass, not an earlier one, ends that drain', async () => {
     await site.advertise(BOTH);
-    const withdrawal = await site.startProbe([...BOTH, '--withdraw', '--drain', '2s']);
+    const withdrawal = await site.startProbe([...BOTH, '--withdraw', '--drain', '8s']);
     await until('the drain', async () => (await site.drained()).length === 2);
     withdrawal.signal('SIGKILL');
     await withdrawal.finished;

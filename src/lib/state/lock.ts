@@ -157,6 +157,8 @@ function unlink(path: string): void {
  * @returns whether it was removed here
  */
 async function breakLock(request: LockRequest, found: string): Promise<boolean> {
+  // Its holder may just have released it and ended: that is not worth a process.
+  if (readLink(request.path) !== found) return false;
   const path = join(dirname(request.path), '.break');
   let fd: number;
   try {
