@@ -3,7 +3,7 @@
  * V8 makes of it for the next start. Compiling is the largest part of what our own code costs.
  *
  * The texts stand in comments of functions that are never called: V8 passes over a comment at a
- * hundredth of what it takes to read code, or even a string.
+ * hundredth of what it takes to read code, or even a string. That of packages is compressed.
  *
  * V8's code cache (v8.dev/blog/code-caching) is code: whoever writes it runs it. It is kept beside
  * the state, in memory that is lost at reboot, and used only where nobody but root and the user
@@ -11,7 +11,8 @@
  * V8 itself refuses what another version or other flags made, but looks at no more of the program
  * than its length: so the file begins with the digest of the program.
  *
- * @param {{ main(): void } & Record<string, () => void>} texts
+ * @param {{ main(): void } & Record<string, () => void>} texts main: the program, a function of
+ *   `require` and of `packageOf`, which gives the text of a package; the others: packages
  * @param {{ name: string, digest: string, line: number }} program
  *   digest: of the main text, 16 characters; line: that the main text begins on, from 0
  */
@@ -97,5 +98,10 @@ export function boot(texts, { name, digest, line }) {
       if (status === 0) writeCache(script);
     });
   }
-  script.runInThisContext()(process.getBuiltinModule, textOf);
+  /** @param {string} packageName */
+  const packageOf = (packageName) => {
+    const { brotliDecompressSync } = process.getBuiltinModule('node:zlib');
+    return brotliDecompressSync(Buffer.from(textOf(packageName), 'base64')).toString();
+  };
+  script.runInThisContext()(process.getBuiltinModule, packageOf);
 }

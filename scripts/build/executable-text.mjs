@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { brotliCompressSync } from 'node:zlib';
 import { transform } from 'esbuild';
 
 /**
@@ -13,7 +14,7 @@ const HEAD = `#!/usr/bin/env -S -u NODE_OPTIONS node
 `;
 
 /** What makes a function of the program, which boot.mjs calls. */
-export const PROGRAM_HEAD = "(function (require, textOf) { 'use strict';";
+export const PROGRAM_HEAD = "(function (require, packageOf) { 'use strict';";
 export const PROGRAM_FOOT = '})';
 
 /** Hints for bundlers, which say nothing to V8. */
@@ -27,7 +28,7 @@ const COMMENT_END = '*@/';
  *
  * @param {string} name of the executable
  * @param {string} program between PROGRAM_HEAD and PROGRAM_FOOT
- * @param {ReadonlyMap<string, string>} packages by name: what the program asks `textOf` for
+ * @param {ReadonlyMap<string, string>} packages by name: what the program asks `packageOf` for
  * @returns {Promise<string>}
  */
 export async function executableText(name, program, packages) {
@@ -41,8 +42,21 @@ export async function executableText(name, program, packages) {
     digest: createHash('sha256').update(main).digest('hex').slice(0, 16),
     line: start.slice(0, start.indexOf(main.slice(0, main.indexOf('\n')))).split('\n').length - 1,
   };
-  const texts = rest.map(([key, text]) => comment(key, text)).join('');
+  const texts = rest.map(([key, text]) => comment(key, compress(text))).join('');
   return `${start}${texts}},\n${JSON.stringify(about)},\n);\n`;
+}
+
+/**
+ * Node reads the whole file at each start, and what few runs need should not make it twice as long.
+ *
+ * @param {string} text
+ */
+function compress(text) {
+  const lines =
+    brotliCompressSync(text)
+      .toString('base64')
+      .match(/.{1,100}/g) ?? [];
+  return `\n${lines.join('\n')}\n`;
 }
 
 /**

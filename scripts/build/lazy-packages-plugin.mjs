@@ -55,7 +55,7 @@ export function lazyPackagesPlugin(options, texts, noteInput) {
 function lazyModule(name, exported) {
   const names = exported.filter((name) => /^[A-Za-z_$][\w$]*$/.test(name) && name !== 'default');
   return `const module = { exports: {} };
-Function('require', 'module', textOf(${JSON.stringify(name)}))(require, module);
+Function('require', 'module', packageOf(${JSON.stringify(name)}))(require, module);
 export const { ${names.join(', ')} } = module.exports;
 export default module.exports.__esModule ? module.exports.default : module.exports;
 `;
