@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeIfPresent } from '../system/atomic-file.ts';
-import type { Clock, Moment } from '../system/clock.ts';
+import { bootOf, type Clock, type Moment } from '../system/clock.ts';
 import { errnoOf, messageOf, StateError } from '../system/errors.ts';
 
 /**
@@ -42,7 +42,7 @@ export function setRouteLease(folder: string, address: string, leaseMs: number, 
   try {
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     removeIfPresent(temporary); // of a run that was killed in between
-    symlinkSync(`${now.bootId} ${now.bootMs + leaseMs}`, temporary);
+    symlinkSync(`${bootOf(now)} ${now.bootMs + leaseMs}`, temporary);
     renameSync(temporary, join(folder, address));
   } catch (error) {
     throw new StateError(`cannot write the lease of ${address}: ${messageOf(error)}`, {
@@ -98,9 +98,10 @@ export function routeLeases(folder: string, now: Moment): readonly RouteLease[] 
 
 /** The lease of one route, if it has one. Throws StateError. */
 export function routeLease(folder: string, address: string, now: Moment): RouteLease | undefined {
+  const boot = bootOf(now);
   try {
     const [bootId, until = ''] = readlinkSync(join(folder, address)).split(' ');
-    const known = bootId === now.bootId && /^\d{1,15}$/.test(until);
+    const known = bootId === boot && /^\d{1,15}$/.test(until);
     return { address, untilMs: known ? Number(until) : undefined };
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;

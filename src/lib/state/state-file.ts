@@ -2,7 +2,7 @@ import { lstatSync } from 'node:fs';
 import { basename } from 'node:path';
 import { reserveFile, type FileReplacement } from '../system/atomic-file.ts';
 import { readBounded } from '../system/bounded-read.ts';
-import type { Moment } from '../system/clock.ts';
+import { bootOf, type Moment } from '../system/clock.ts';
 import { errnoOf, messageOf, StateError } from '../system/errors.ts';
 import { parseState, type InstanceState } from './instance-state.ts';
 import { seal, unseal } from './sealed-text.ts';
@@ -26,6 +26,7 @@ const MAX_BYTES = 1024 * 1024;
 export function readState(path: string, now: Moment): StateReading {
   let text: string;
   try {
+    bootOf(now);
     text = readBounded(path, MAX_BYTES);
   } catch (error) {
     const gap = errnoOf(error) === 'ENOENT' ? 'missing' : 'unreadable';

@@ -1,9 +1,9 @@
 import { readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { writeFileAtomically } from '../system/atomic-file.ts';
+import { syncFolder, writeFileAtomically } from '../system/atomic-file.ts';
 import { readBounded } from '../system/bounded-read.ts';
-import type { Moment } from '../system/clock.ts';
+import { bootOf, type Moment } from '../system/clock.ts';
 import { errnoOf, messageOf, StateError } from '../system/errors.ts';
 import { makeFolders } from '../system/make-folders.ts';
 import { livenessOf, type ProcessIdentity } from '../system/process-identity.ts';
@@ -88,7 +88,7 @@ export function writeSuspension(folder: string, request: NewSuspension, now: Mom
     id,
     reason: request.reason.slice(0, MAX_REASON),
     sinceWallMs: now.wallMs,
-    bootId: now.bootId,
+    bootId: bootOf(now),
     untilBootMs: request.forMs === undefined ? null : now.bootMs + request.forMs,
     untilWallMs: request.forMs === undefined ? null : now.wallMs + request.forMs,
     acrossReboot: request.acrossReboot,
@@ -98,6 +98,7 @@ export function writeSuspension(folder: string, request: NewSuspension, now: Mom
   try {
     makeFolders(folder, 0o755);
     writeFileAtomically(path, 0o644, `${JSON.stringify(suspension)}\n`);
+    if (request.acrossReboot) syncFolder(folder);
   } catch (error) {
     throw new StateError(`cannot write the suspension: ${messageOf(error)}`, { cause: error });
   }
@@ -158,7 +159,7 @@ function activeAt(
       boundToProcess: false,
     };
   }
-  const sameBoot = found.bootId === now.bootId;
+  const sameBoot = found.bootId === bootOf(now);
   if (!sameBoot && !found.acrossReboot) return undefined;
   const leftMs = timeLeft(found, sameBoot, now);
   if (leftMs !== undefined && leftMs <= 0) return undefined;

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
+import { messageOf, StateError } from './errors.ts';
 
 /**
  * A moment, on the two clocks that matter. Everything within one boot is reckoned on `bootMs`,
@@ -10,7 +12,7 @@ export interface Moment {
   readonly bootMs: number;
   /** Milliseconds since the epoch. */
   readonly wallMs: number;
-  /** Identifies the boot that `bootMs` counts from. */
+  /** Identifies the boot that `bootMs` counts from; '' where that cannot be told. */
   readonly bootId: string;
 }
 
@@ -21,13 +23,30 @@ export interface Clock {
 const BOOT_ID = '/proc/sys/kernel/random/boot_id'; // random(4)
 const UPTIME = '/proc/uptime'; // proc(5): seconds since boot, sleep included
 
+/** Without it nothing that was written before can be believed: that is never passed over. */
 function readBootId(): string {
-  return readFileSync(BOOT_ID, 'latin1').trim();
+  try {
+    return readFileSync(BOOT_ID, 'latin1').trim();
+  } catch (error) {
+    throw new StateError(`cannot tell which boot this is: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function bootMs(): number {
+  try {
+    return Math.round(Number.parseFloat(readFileSync(UPTIME, 'latin1')) * 1000);
+  } catch {
+    // No files left to open: the same clock by a system call, to the second.
+    return Math.round(uptime() * 1000);
+  }
 }
 
 let bootId: string | undefined;
 
-/** The identity of the current boot: it never changes while a process lives, so it is read once. */
+/**
+ * The identity of the current boot: it never changes while a process lives, so it is read once.
+ * Throws StateError.
+ */
 export function currentBootId(): string {
   bootId ??= readBootId();
   return bootId;
@@ -35,12 +54,26 @@ export function currentBootId(): string {
 
 export const systemClock: Clock = {
   now: () => ({
-    bootMs: Math.round(Number.parseFloat(readFileSync(UPTIME, 'latin1')) * 1000),
+    bootMs: bootMs(),
     // eslint-disable-next-line no-restricted-properties -- the one place the wall clock is read
     wallMs: Date.now(),
-    bootId: currentBootId(),
+    bootId: bootIdOrNone(),
   }),
 };
+
+function bootIdOrNone(): string {
+  try {
+    return currentBootId();
+  } catch {
+    return '';
+  }
+}
+
+/** The boot of a moment, for whoever goes by it or writes it down. Throws StateError for none. */
+export function bootOf({ bootId: id }: Moment): string {
+  if (id === '') throw new StateError('cannot tell which boot this is');
+  return id;
+}
 
 /** Milliseconds on CLOCK_MONOTONIC: one clock for all processes of a boot, standing still in sleep. */
 export function monotonicMs(): number {

@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { currentBootId } from './clock.ts';
-import { errnoOf } from './errors.ts';
+import { errnoOf, messageOf, StateError } from './errors.ts';
 
 /** One process for all time: a pid alone is reused. */
 export interface ProcessIdentity {
@@ -28,16 +28,25 @@ function readStat(pid: number | 'self'): ProcessStat {
 }
 
 function readPidNamespace(): string {
-  return readlinkSync('/proc/self/ns/pid');
+  return ofProc(() => readlinkSync('/proc/self/ns/pid'));
 }
 
+/** Who we are. Throws StateError where the kernel does not tell. */
 export function ownIdentity(): ProcessIdentity {
   return {
     pid: process.pid,
-    startTicks: readStat('self').startTicks,
+    startTicks: ofProc(() => readStat('self')).startTicks,
     bootId: currentBootId(),
     pidNamespace: readPidNamespace(),
   };
+}
+
+function ofProc<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new StateError(`cannot tell processes apart: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /** The identity of a child that was just started. */
@@ -48,7 +57,10 @@ export function identityOf(pid: number): ProcessIdentity {
 /** No pid is higher (PID_MAX_LIMIT in linux/threads.h): what is comes out of a file that lies. */
 const MAX_PID = 2 ** 22;
 
-/** Whether that very process still runs. A zombie holds nothing any more: it is dead. */
+/**
+ * Whether that very process still runs. A zombie holds nothing any more: it is dead. Throws
+ * StateError.
+ */
 export function livenessOf(identity: ProcessIdentity): Liveness {
   if (identity.bootId !== currentBootId()) return 'dead';
   if (identity.pidNamespace !== readPidNamespace()) return 'unknowable';

@@ -1,0 +1,181 @@
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { parseState } from '../../src/lib/state/instance-state.ts';
+import type { Finished } from './child.ts';
+import { executablePath, ROOT, run, type RunOptions } from './executable.ts';
+import { Namespace } from './namespace.ts';
+import { createTemporaryFolder, removeTemporaryFolder } from './temporary-folder.ts';
+import { until } from './until.ts';
+
+export const ADDRESS = '192.0.2.1';
+const PROGRAMS = ['dns-probe', 'exec-probe', 'ha-suspend', 'ha-resume', 'ha-status'];
+
+/** A system call of the main thread of a traced process. */
+export interface SystemCall {
+  readonly name: string;
+  /** Which one of that name it was in this thread, from 1: what strace counts by. */
+  readonly occurrence: number;
+  /** The line that strace wrote, without the pid. */
+  readonly text: string;
+}
+
+/** A run with a fault in it. */
+export interface FaultyRun extends Finished {
+  /** The calls that the fault hit, as strace shows them. */
+  readonly hits: readonly string[];
+}
+
+/**
+ * A node of its own for faults: a network namespace with a name server, and copies of the
+ * executables, which stay the same while others build.
+ */
+export class FaultNode {
+  readonly namespace: Namespace;
+  readonly folder: string;
+
+  private constructor(namespace: Namespace, folder: string) {
+    this.namespace = namespace;
+    this.folder = folder;
+  }
+
+  static async create(): Promise<FaultNode> {
+    const namespace = await Namespace.create();
+    const folder = createTemporaryFolder();
+    mkdirSync(path.join(folder, 'bin'));
+    for (const name of PROGRAMS) {
+      copyFileSync(executablePath(name), path.join(folder, 'bin', name));
+    }
+    const file = path.join(ROOT, 'test/support/dns-responder.mjs');
+    const responder = await namespace.spawn(process.execPath, [file, '127.0.0.1'], {
+      timeoutMs: 4 * 3_600_000,
+    });
+    await until('the name server is ready', () => responder.output.includes('ready'));
+    return new FaultNode(namespace, folder);
+  }
+
+  async dispose(): Promise<void> {
+    await this.namespace.dispose();
+    removeTemporaryFolder(this.folder);
+  }
+
+  get stateDir(): string {
+    return path.join(this.folder, 'state');
+  }
+
+  get statePath(): string {
+    return path.join(this.stateDir, 'dns-probe.json');
+  }
+
+  program(name: string): string {
+    return path.join(this.folder, 'bin', name);
+  }
+
+  /** The arguments of a pass over a service that works, or that refuses every question. */
+  passArgs(service: 'works' | 'fails', extra: readonly string[] = []): readonly string[] {
+    const port = service === 'works' ? 53 : 54;
+    const decision = ['--rise', '1', '--fall', '1', '--retry-delay', '10ms'];
+    return [
+      ...this.folderArgs(),
+      ...['-a', ADDRESS, '--server', `127.0.0.1:${port}`],
+      ...decision,
+      ...extra,
+    ];
+  }
+
+  folderArgs(): readonly string[] {
+    return ['--state-dir', this.stateDir, '--persist-dir', path.join(this.folder, 'persist')];
+  }
+
+  /** Runs one of the executables to its end, within the node. */
+  run(name: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+    return run(this.program(name), args, { namespace: this.namespace, ...options });
+  }
+
+  pass(service: 'works' | 'fails', extra: readonly string[] = []): Promise<Finished> {
+    return this.run('dns-probe', this.passArgs(service, extra));
+  }
+
+  async advertised(): Promise<boolean> {
+    return (await this.namespace.addresses()).some(({ address }) => address === ADDRESS);
+  }
+
+  async drained(): Promise<boolean> {
+    return (await this.namespace.ip('-4 route show table local proto 120')) !== '';
+  }
+
+  suspended(): boolean {
+    const folder = path.join(this.stateDir, 'suspensions');
+    return existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.json'));
+  }
+
+  /** What a run should never leave behind: locks, temporary files, state that cannot be read. */
+  remains(): readonly string[] {
+    if (!existsSync(this.stateDir)) return [];
+    const names = readdirSync(this.stateDir, { recursive: true, encoding: 'utf8' });
+    const left = names.filter((name) => /\.lock$|\.tmp$/.test(name)).map((name) => `left ${name}`);
+    return [...left, ...this.unreadableState()];
+  }
+
+  unreadableState(): readonly string[] {
+    if (!existsSync(this.statePath)) return [];
+    const state = parseState(readFileSync(this.statePath, 'utf8'));
+    return typeof state === 'string' ? [`the state is ${state}`] : [];
+  }
+
+  /**
+   * Traces a run and returns the system calls of its main thread, from the first one that has to
+   * do with the state on: what precedes it is the start of Node.
+   */
+  async trace(name: string, args: readonly string[]): Promise<readonly SystemCall[]> {
+    const file = path.join(this.folder, 'trace');
+    await run('/usr/bin/strace', ['-f', '-o', file, this.program(name), ...args], {
+      namespace: this.namespace,
+      timeoutMs: 60_000,
+    });
+    return callsOfMainThread(readFileSync(file, 'utf8'), this.stateDir);
+  }
+
+  /**
+   * Runs an executable with a fault: `rename:error=EIO:when=1`, `write:signal=KILL:when=3`.
+   *
+   * @param only the one file that the fault is about
+   */
+  async inject(
+    name: string,
+    args: readonly string[],
+    fault: string,
+    only?: string,
+  ): Promise<FaultyRun> {
+    const file = path.join(this.folder, 'faults');
+    const call = fault.slice(0, fault.indexOf(':'));
+    // strace delivers no signal at a call that it filters in the kernel, nor does it know paths there.
+    const filter = fault.includes(':signal=') || only !== undefined ? [] : ['--seccomp-bpf'];
+    const paths = only === undefined ? [] : ['-P', only];
+    const tracing = ['-f', ...filter, ...paths, '-o', file, '-e', `trace=${call}`];
+    const finished = await run(
+      '/usr/bin/strace',
+      [...tracing, '-e', `inject=${fault}`, this.program(name), ...args],
+      { namespace: this.namespace, timeoutMs: 60_000 },
+    );
+    const lines = readFileSync(file, 'utf8').split('\n');
+    return { ...finished, hits: lines.filter((line) => line.includes('(INJECTED)')) };
+  }
+}
+
+function callsOfMainThread(trace: string, stateDir: string): readonly SystemCall[] {
+  const lines = trace.split('\n');
+  const pid = lines[0]?.split(' ')[0] ?? '';
+  const seen = new Map<string, number>();
+  const calls: SystemCall[] = [];
+  let ours = false;
+  for (const line of lines) {
+    const found = /^(\d+) +(\w+)\(/.exec(line);
+    const name = found?.[2];
+    if (found?.[1] !== pid || name === undefined) continue;
+    const occurrence = (seen.get(name) ?? 0) + 1;
+    seen.set(name, occurrence);
+    if (name !== 'execve' && line.includes(stateDir)) ours = true;
+    if (ours) calls.push({ name, occurrence, text: line.slice(pid.length).trim() });
+  }
+  return calls;
+}
