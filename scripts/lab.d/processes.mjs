@@ -51,21 +51,9 @@ export async function mustRun(program, args) {
 
 /**
  * The parts of a lab stand for machines of their own: other work on this one should not slow them
- * down more than need be.
+ * down more than need be. (No real-time priority: it can stall the kernel's network namespaces.)
  */
 export const FIRST = ['nice', '-n', '-10'];
-
-/**
- * What makes a program go before all others, where that is permitted: a router's control plane
- * does not wait for other work. Two routers that change their way at different times send packets
- * in circles meanwhile.
- */
-export async function realTime() {
-  const scheduler = ['chrt', '--fifo', '10'];
-  const [command = '', ...args] = scheduler;
-  const { code } = await run(command, [...args, 'true']);
-  return code === 0 ? scheduler : FIRST;
-}
 
 /**
  * Starts a program that outlives this one, in a process group of its own.
@@ -73,14 +61,13 @@ export async function realTime() {
  * @param {string} logFile gets what it says
  * @param {string} program
  * @param {readonly string[]} args
- * @param {readonly string[]} [priority] the command that sets it
  * @returns {number} its pid
  * @throws {Error} when it does not start
  */
-export function startDetached(logFile, program, args, priority = FIRST) {
+export function startDetached(logFile, program, args) {
   mkdirSync(path.dirname(logFile), { recursive: true });
   const log = openSync(logFile, 'a');
-  const [command = '', ...before] = priority;
+  const [command = '', ...before] = FIRST;
   const line = [...before, program, ...args];
   const child = spawn(command, line, { stdio: ['ignore', log, log], detached: true });
   closeSync(log);

@@ -1,7 +1,7 @@
 import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT } from './paths.mjs';
-import { mustRun, realTime, run, startDetached, until } from './processes.mjs';
+import { mustRun, run, startDetached, until } from './processes.mjs';
 import { namespaceOf } from './topology.mjs';
 
 /** @typedef {import('./topology.mjs').Speaker} Speaker */
@@ -181,7 +181,7 @@ export class Routing {
         ...['--log', `file:${path.join(this.folder, `${daemon}.log`)}`],
       ];
       const log = path.join(this.folder, `${daemon}.out`);
-      const pid = startDetached(log, 'ip', line, await realTime());
+      const pid = startDetached(log, 'ip', line);
       this.pids.set(daemon, pid);
       const socket = daemon === 'zebra' ? zserv : path.join(this.folder, `${daemon}.vty`);
       await until(`${this.role}: ${daemon}`, () => existsSync(socket), { everyMs: 20 });
@@ -208,7 +208,7 @@ export class Routing {
       ...['-P', path.join(this.folder, 'bird.pid')],
     ];
     const log = path.join(this.folder, 'bird.out');
-    const pid = startDetached(log, 'ip', line, await realTime());
+    const pid = startDetached(log, 'ip', line);
     this.pids.set('bird', pid);
     await until(`${this.role}: bird`, () => existsSync(socket), { everyMs: 20 });
   }
