@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DnsSite } from '../support/dns-site.ts';
 import { run } from '../support/executable.ts';
@@ -256,6 +258,24 @@ describe('an interface', () => {
 });
 
 describe('a withdrawal', () => {
+  test('is what a configuration asks for that names no address any more', async () => {
+    const file = path.join(site.folder, 'one.toml');
+    const text = `rise = 1\ndrain = "200ms"\nlease = "off"\n`;
+    writeFileSync(file, `${text}address = "${V4}"\n`);
+    await site.probe(['--config', file]);
+    expect(await site.namespace.serviceAddresses()).toEqual([`${V4}/32`]);
+    writeFileSync(file, text);
+    expect(await site.probe(['--config', file])).toMatchObject({
+      exitCode: 0,
+      stdout: '',
+      stderr: `dns-probe: one: down: withdrew ${V4}/32 dev lo: the configuration names no address any more\n`,
+    });
+    expect(await site.namespace.serviceAddresses()).toEqual([]);
+    expect(site.stateFiles()).toEqual([]);
+    // From then on it only checks.
+    expect((await site.probe(['--config', file])).stdout).toMatch(/^one: up: /);
+  });
+
   test('needs none of the options that the probe itself needs', async () => {
     const instance = ['-i', 'ntp', '-a', V4, '--rise', '1'];
     const { namespace } = site;

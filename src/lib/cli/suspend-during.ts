@@ -1,4 +1,3 @@
-import { execa } from 'execa';
 import { constants } from 'node:os';
 import { isatty } from 'node:tty';
 import type { NodeContext } from '../pass/node-context.ts';
@@ -75,6 +74,7 @@ async function run(
   { log }: NodeContext,
   started: (pid: number) => void,
 ): Promise<number> {
+  const { execa } = await import('execa');
   const child = execa(command, args, { stdio: 'inherit', reject: false, cleanup: false });
   const { pid } = child;
   if (pid !== undefined) {

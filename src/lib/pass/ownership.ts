@@ -4,6 +4,7 @@ import type { Place } from '../state/instance-state.ts';
 import { acquireLock } from '../state/lock.ts';
 import { readState, type StateReading } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
+import type { Clock } from '../system/clock.ts';
 import { ConfigurationError, StateError } from '../system/errors.ts';
 import type { PassOptions } from './pass-options.ts';
 import type { PassPorts } from './pass-ports.ts';
@@ -38,6 +39,21 @@ export async function takeOwnership(
     const degraded = session.degraded ?? error;
     return { dropped: [], session: { ...session, degraded, mayWrite: false } };
   }
+}
+
+/**
+ * Whether a configuration file names no place any more, although its instance still manages some.
+ * Then there is nothing to advertise, but something to take out.
+ */
+export function gaveUpAll(
+  options: Pick<PassOptions, 'source' | 'mode' | 'instance' | 'stateDir'>,
+  clock: Clock,
+): boolean {
+  const { source, mode, instance, stateDir } = options;
+  if (source === null || mode !== 'pass') return false;
+  const reading = readState(instancePaths(stateDir, instance).state, clock.now());
+  const state = reading.kind === 'valid' ? reading.state : reading.stale;
+  return state?.source === source && state.places.length > 0;
 }
 
 /**

@@ -9,7 +9,7 @@ import { drainAfter } from './drain-changes.ts';
 import { examine, placesThere, type Examination } from './examine.ts';
 import { leaseAdvice } from './lease-advice.ts';
 import { nextState, type PassFacts } from './next-state.ts';
-import { releasePlaces, takeOwnership } from './ownership.ts';
+import { gaveUpAll, releasePlaces, takeOwnership } from './ownership.ts';
 import type { Advice, PassOptions } from './pass-options.ts';
 import type { PassPorts } from './pass-ports.ts';
 import { reportOf, type PassReport } from './pass-report.ts';
@@ -30,7 +30,10 @@ import { withdrawInstance } from './withdraw-instance.ts';
  */
 export async function runPass(options: PassOptions, ports: PassPorts): Promise<PassReport> {
   if (options.mode === 'withdraw') return withdrawInstance(options, ports, 'forget');
-  if (options.places.length === 0) return checkOnly(options, ports);
+  if (options.places.length === 0) {
+    const dropped = gaveUpAll(options, ports.clock);
+    return dropped ? withdrawInstance(options, ports, 'dropped') : checkOnly(options, ports);
+  }
   if (options.mode === 'dry-run') return passWithin(openReadOnly(options, ports), options, ports);
   const session = await openSession(options, ports);
   try {

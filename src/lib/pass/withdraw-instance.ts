@@ -17,13 +17,14 @@ export const SIGNAL_HOLDER = 'signal';
 const SIGNAL_SUSPENSION_MS = 3_600_000;
 
 /**
- * Why an instance is taken out. `forget`: --withdraw, which also gives up the claims and the
- * state; `withdraw`: SIGTERM; `suspend`: SIGTSTP.
+ * Why an instance is taken out. `forget`: --withdraw; `dropped`: its configuration names no address
+ * any more; `withdraw`: SIGTERM; `suspend`: SIGTSTP. The first two give up claims and state.
  */
-type Cause = 'forget' | 'withdraw' | 'suspend';
+type Cause = 'forget' | 'dropped' | 'withdraw' | 'suspend';
 
 const CAUSES = {
   forget: { reason: 'withdrawn', words: 'withdrawn on request' },
+  dropped: { reason: 'withdrawn', words: 'the configuration names no address any more' },
   withdraw: { reason: 'withdrawn', words: 'terminated' },
   suspend: { reason: 'suspended', words: `suspended by ${SIGNAL_HOLDER} (SIGTSTP)` },
 } as const satisfies Record<Cause, { reason: string; words: string }>;
@@ -51,8 +52,8 @@ export async function withdrawInstance(
   if (decision.transition !== undefined) ports.log.notice(decision.transition.message);
   const { drainUntilMs } = withdrawal;
   if (drainUntilMs !== undefined) await awaitDrain(drainUntilMs, ports, ports.interrupts.hurry);
-  if (drainUntilMs !== undefined || cause === 'forget') {
-    await finishDrain(options, ports, withdrawal.state, cause === 'forget');
+  if (drainUntilMs !== undefined || forgets(cause)) {
+    await finishDrain(options, ports, withdrawal.state, forgets(cause));
   }
   return reportOf(
     options.instance,
@@ -60,6 +61,11 @@ export async function withdrawInstance(
     decision,
     unwritten === undefined ? [] : [unwritten],
   );
+}
+
+/** Whether nothing is to be left of the instance. */
+function forgets(cause: Cause): boolean {
+  return cause === 'forget' || cause === 'dropped';
 }
 
 /** Suspends before the lock is taken. Returns why that was not possible; it is withdrawn anyway. */
@@ -120,12 +126,11 @@ async function withdrawWithin(
   ports: PassPorts,
   cause: Cause,
 ): Promise<Withdrawal> {
-  if (cause === 'forget') refuseForeign(session, options);
+  if (forgets(cause)) refuseForeign(session, options);
   const before = usableState(session.reading);
-  const dropped =
-    cause === 'forget'
-      ? droppedPlaces(session, { ...options, mode: 'withdraw' }, ports.advertiser.kind)
-      : [];
+  const dropped = forgets(cause)
+    ? droppedPlaces(session, { ...options, mode: 'withdraw' }, ports.advertiser.kind)
+    : [];
   const places = [...options.places, ...dropped];
   const { present } = await ports.advertiser.read(places);
   const { instance, source } = options;
@@ -135,7 +140,7 @@ async function withdrawWithin(
   const ids = readSuspensions(options, ports.clock, ports.ownUid).active.map(({ id }) => id);
   const known = { ...state, suspensionIds: cause === 'suspend' ? ids : state.suspensionIds };
   const withdrawal = await withdrawPlaces(session, known, places, options.drainMs, ports);
-  if (cause === 'forget') releasePlaces(session, options.instance, places);
+  if (forgets(cause)) releasePlaces(session, options.instance, places);
   return withdrawal;
 }
 

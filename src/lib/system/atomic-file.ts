@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  fchmodSync,
   fsyncSync,
   ftruncateSync,
   openSync,
@@ -57,6 +58,7 @@ export function reserveFile(
     }
   };
   try {
+    fchmodSync(fd, mode); // whatever the umask says: others read states and metrics
     writeAll(fd, Buffer.alloc(expectedBytes + HEADROOM_BYTES, ' '));
   } catch (error) {
     discard();
@@ -83,6 +85,16 @@ export function reserveFile(
 /** Replaces a file at once, also while others replace it: the last one wins. Throws the system's error. */
 export function writeFileAtomically(path: string, mode: number, content: string): void {
   reserveFile(path, mode, 0, `.${randomHex(6)}.tmp`).commit(content);
+}
+
+/** Makes sure that the names in a folder survive a loss of power. Throws the system's error. */
+export function syncFolder(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Removes a file; it is fine if there is none. */
