@@ -355,6 +355,15 @@ describe('an instance with a route', () => {
     expect(await site.routes(V4)).toHaveLength(1);
   });
 
+  test('is withdrawn by ha-suspend also when its state is lost', async () => {
+    await site.listen('80', '443');
+    await pass(...SEED);
+    const name = `tcp-route-probe-${V4}`;
+    rmSync(`${site.stateDir}/${name}.json`);
+    expect(await site.run('ha-suspend', [name])).toMatchObject({ exitCode: 0 });
+    expect(await site.routes(V4)).toEqual([]);
+  });
+
   test('withdraws on SIGTERM', async () => {
     await site.listen('80', '443');
     await pass(...SEED);

@@ -1,5 +1,6 @@
 import { placeLabel } from '../advertise/advertiser.ts';
 import { interfaceOf } from '../advertise/kernel-addresses.ts';
+import { readOwnRoutes } from '../advertise/kernel-routes.ts';
 import { claimedAddresses } from '../state/claims.ts';
 import type { InstanceState, Place } from '../state/instance-state.ts';
 import { readState, type StateReading } from '../state/state-file.ts';
@@ -106,7 +107,7 @@ async function withdrawSuspended(
   const options = sessionOptions(instance, context);
   const session = await openSession(options, context);
   try {
-    const before = lastKnownState(session.reading) ?? stateOfClaims(instance, context);
+    const before = lastKnownState(session.reading) ?? (await stateOfClaims(instance, context));
     const ports = { ...context, advertiser: context.advertiserFor(before.kind) };
     const ids = readSuspensions({ ...context, instance }, context.clock, context.ownUid).active;
     const state = { ...before, suspensionIds: ids.map(({ id }) => id) };
@@ -153,12 +154,21 @@ function lastKnownState(reading: StateReading): InstanceState | undefined {
 }
 
 /** What the claims and the kernel still tell of an instance whose state is lost. */
-function stateOfClaims(instance: string, context: NodeContext): InstanceState {
+async function stateOfClaims(instance: string, context: NodeContext): Promise<InstanceState> {
   const { claims } = instancePaths(context.stateDir, instance);
-  const places = claimedAddresses(claims, instance).flatMap((address): Place[] => {
-    const name = interfaceOf(address);
-    return name === undefined ? [] : [{ address, interface: name }];
-  });
-  const known = { instance, source: null, kind: 'address' as const, places };
-  return blankState(known, places.length > 0, context.clock.now());
+  const claimed = claimedAddresses(claims, instance);
+  const placed = (find: (address: string) => string | undefined): Place[] =>
+    claimed.flatMap((address) => {
+      const name = find(address);
+      return name === undefined ? [] : [{ address, interface: name }];
+    });
+  const ownRoutes = await readOwnRoutes(context.run);
+  const routed = placed((address) => ownRoutes.get(address)?.[0]?.device);
+  const kind = routed.length > 0 ? 'route' : 'address';
+  const places = kind === 'route' ? routed : placed(interfaceOf);
+  return blankState(
+    { instance, source: null, kind, places },
+    places.length > 0,
+    context.clock.now(),
+  );
 }
