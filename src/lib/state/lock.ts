@@ -68,11 +68,10 @@ export async function acquireLock(request: LockRequest): Promise<Lock> {
     if (liveness === 'dead') {
       if (await breakLock(request, found)) continue; // free for us, however little we may wait
     } else if (holder !== undefined && liveness === 'alive' && isOverdue(holder)) {
-      if (killed !== holder.pid) {
+      if (killProcess(holder) && killed !== holder.pid) {
+        killed = holder.pid;
         request.log.warning(`killed process ${holder.pid}, which held the lock past its deadline`);
       }
-      killed = holder.pid;
-      killProcess(holder);
     }
     if (monotonicMs() >= giveUpAtMs) {
       throw new BusyError(`another pass (process ${holder?.pid ?? '?'}) holds the lock`);

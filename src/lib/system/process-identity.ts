@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { currentBootId } from './clock.ts';
 import { errnoOf, messageOf, StateError } from './errors.ts';
 
@@ -63,7 +63,8 @@ const MAX_PID = 2 ** 22;
  */
 export function livenessOf(identity: ProcessIdentity): Liveness {
   if (identity.bootId !== currentBootId()) return 'dead';
-  if (identity.pidNamespace !== readPidNamespace()) return 'unknowable';
+  const namespace = readPidNamespace();
+  if (identity.pidNamespace !== namespace) return livenessInside(identity, namespace);
   if (identity.pid < 1 || identity.pid > MAX_PID) return 'dead';
   try {
     process.kill(identity.pid, 0);
@@ -80,6 +81,34 @@ export function livenessOf(identity: ProcessIdentity): Liveness {
   }
 }
 
+/** The namespace from which all processes can be seen (PROC_PID_INIT_INO in linux/proc_ns.h). */
+const INITIAL_NAMESPACE = 'pid:[4026531836]';
+
+/**
+ * The same for a process of another PID namespace, such as a container's. It has a pid here too, if
+ * that namespace is below ours; and below the initial one are all.
+ *
+ * @param own our namespace
+ */
+function livenessInside(identity: ProcessIdentity, own: string): Liveness {
+  const runs = readdirSync('/proc').some((name) => isProcessInside(name, identity));
+  if (runs) return 'alive';
+  return own === INITIAL_NAMESPACE ? 'dead' : 'unknowable';
+}
+
+function isProcessInside(name: string, identity: ProcessIdentity): boolean {
+  if (!/^\d+$/.test(name)) return false;
+  try {
+    if (readlinkSync(`/proc/${name}/ns/pid`) !== identity.pidNamespace) return false;
+    const status = readFileSync(`/proc/${name}/status`, 'latin1');
+    const inner = /^NSpid:.*\t(\d+)$/m.exec(status)?.[1]; // the innermost namespace's stands last
+    const { startTicks, state } = readStat(Number(name));
+    return Number(inner) === identity.pid && startTicks === identity.startTicks && state !== 'Z';
+  } catch {
+    return false; // it ended in this moment
+  }
+}
+
 function exists(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -89,12 +118,18 @@ function exists(pid: number): boolean {
   }
 }
 
-/** Kills that very process with SIGKILL, if it still runs and we may. */
-export function killProcess(identity: ProcessIdentity): void {
-  if (livenessOf(identity) !== 'alive') return;
+/**
+ * Kills that very process with SIGKILL, if it still runs and we may.
+ *
+ * @returns whether the signal was sent; never to a process of another PID namespace
+ */
+export function killProcess(identity: ProcessIdentity): boolean {
+  if (identity.pidNamespace !== readPidNamespace() || livenessOf(identity) !== 'alive')
+    return false;
   try {
-    process.kill(identity.pid, 'SIGKILL');
+    return process.kill(identity.pid, 'SIGKILL');
   } catch (error) {
     if (errnoOf(error) !== 'ESRCH' && errnoOf(error) !== 'EPERM') throw error;
+    return false;
   }
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   identityOf,
@@ -19,9 +19,38 @@ describe('our own process', () => {
   test('is another with another start time, boot or PID namespace', () => {
     expect(livenessOf({ ...ownIdentity(), startTicks: 1 })).toBe('dead');
     expect(livenessOf({ ...ownIdentity(), bootId: 'another-boot' })).toBe('dead');
-    expect(livenessOf({ ...ownIdentity(), pidNamespace: 'pid:[1]' })).toBe('unknowable');
+    expect(livenessOf({ ...ownIdentity(), pidNamespace: 'pid:[1]' })).toBe(goneNamespace());
   });
 });
+
+/** From the initial namespace every other one can be seen: one that cannot is gone. */
+function goneNamespace(): 'dead' | 'unknowable' {
+  return readlinkSync('/proc/self/ns/pid') === 'pid:[4026531836]' ? 'dead' : 'unknowable';
+}
+
+describe('a process of another PID namespace', () => {
+  test('is told by its pid there, is never killed, and dies with its namespace', async () => {
+    const child = await Child.start('unshare', ['--pid', '--fork', '--kill-child', 'sleep', '60']);
+    const inner = (): string =>
+      readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'latin1').trim();
+    await until('the process', () => inner() !== '' && commandOf(inner()) === 'sleep');
+    const seen = identityOf(Number(inner()));
+    const pidNamespace = readlinkSync(`/proc/${inner()}/ns/pid`);
+    const identity = { ...seen, pid: 1, pidNamespace };
+    expect(pidNamespace).not.toBe(ownIdentity().pidNamespace);
+    expect(livenessOf(identity)).toBe('alive');
+    expect(livenessOf({ ...identity, pid: 2 })).not.toBe('alive');
+    expect(killProcess(identity)).toBe(false);
+    expect(livenessOf(identity)).toBe('alive');
+    child.signal('SIGKILL');
+    await child.finished;
+    await until('its end', () => livenessOf(identity) === goneNamespace());
+  });
+});
+
+function commandOf(pid: string): string {
+  return readFileSync(`/proc/${pid}/comm`, 'latin1').trim();
+}
 
 describe('another process', () => {
   test('is alive until it is killed', async () => {
