@@ -84,7 +84,7 @@ describe('another process', () => {
   });
 
   test('that is dead and not reaped is dead', async () => {
-    const parent = await Child.start('sh', ['-c', 'true & echo $!; exec sleep 60']);
+    const parent = await Child.start('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 60']);
     await until('a zombie', () =>
       readFileSync(`/proc/${parent.output.trim()}/stat`, 'latin1').includes(') Z '),
     );
