@@ -105,7 +105,7 @@ async function listenOnTcp(
  * Finds a text in a stream whose pieces may end anywhere. It needs no frames, so it understands
  * octet counting and line ends alike (RFC 6587), and holds less than the text's length.
  */
-class StreamSearch {
+export class StreamSearch {
   readonly #text: string;
   #tail = '';
 

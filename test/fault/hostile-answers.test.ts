@@ -1,0 +1,285 @@
+import { encode } from 'dns-packet';
+import radius from 'radius';
+import { describe, expect, test } from 'vitest';
+import { DnsFrameReader } from '../../src/lib/probe/dns-frame-reader.ts';
+import { judgeReply } from '../../src/lib/probe/dns-judge.ts';
+import { encodeQuery } from '../../src/lib/probe/dns-query.ts';
+import { readReply } from '../../src/lib/probe/dns-reply.ts';
+import { judge } from '../../src/lib/probe/exec-probe.ts';
+import { HttpResponseReader } from '../../src/lib/probe/http-response-reader.ts';
+import { authenticAnswer, judgeAnswer } from '../../src/lib/probe/radius-answer.ts';
+import { radiusRequest } from '../../src/lib/probe/radius-request.ts';
+import { StreamSearch } from '../../src/lib/probe/syslog-listener.ts';
+import { Figures, full, seededRandom } from '../support/fault-figures.ts';
+import { below, httpAnswer, mutateBytes, pieces, type Random } from '../support/fault-inputs.ts';
+
+const INPUTS = full ? 250_000 : 10_000;
+const TIMEOUT_MS = full ? 1_800_000 : 120_000;
+/** Far more than any input may take; a quadratic decoder takes longer. */
+const LIMIT_MS = 2000;
+
+/** Feeds a decoder with inputs. It may neither throw nor take long nor keep what it was given. */
+function feed(part: string, inputs: number, decode: (random: Random) => string): Figures {
+  const figures = new Figures(`hostile answers: ${part}`);
+  const random = seededRandom(20_261_122);
+  for (let count = 0; count < inputs; count++) {
+    const startedMs = performance.now();
+    try {
+      figures.count(decode(random));
+    } catch (error) {
+      figures.violate(`input ${count}: ${String(error)}`);
+    }
+    if (performance.now() - startedMs > LIMIT_MS) figures.violate(`input ${count} takes too long`);
+    figures.injected += 1;
+  }
+  return figures.publish();
+}
+
+const query = encodeQuery(0x1234, 'www.example.net.', 1, {
+  dnssec: true,
+  wantsAuthenticData: true,
+  ednsSizeBytes: 1232,
+});
+
+/** A sound answer with a record of every type that there is a decoder for. */
+const reply = encode({
+  type: 'response',
+  id: 0x1234,
+  flags: 0x8180,
+  questions: [{ name: 'www.example.net', type: 'A' }],
+  answers: [
+    { name: 'www.example.net', type: 'CNAME', data: 'a.example.net' },
+    { name: 'a.example.net', type: 'A', data: '192.0.2.1' },
+    { name: 'a.example.net', type: 'AAAA', data: '2001:db8::1' },
+    { name: 'example.net', type: 'MX', data: { preference: 1, exchange: 'mail.example.net' } },
+    { name: 'example.net', type: 'TXT', data: ['one', 'two'] },
+    { name: 'example.net', type: 'NS', data: 'ns.example.net' },
+    { name: 'example.net', type: 'CAA', data: { flags: 0, tag: 'issue', value: 'ca.example' } },
+    {
+      name: '_dns._udp.example.net',
+      type: 'SRV',
+      data: { priority: 1, weight: 1, port: 53, target: 'ns.example.net' },
+    },
+    {
+      name: 'example.net',
+      type: 'SOA',
+      data: { mname: 'a', rname: 'b', serial: 1, refresh: 1, retry: 1, expire: 1, minimum: 1 },
+    },
+    {
+      name: 'example.net',
+      type: 'NSEC',
+      data: { nextDomain: 'a.example.net', rrtypes: ['A', 'DNSKEY', 'CAA'] },
+    },
+    {
+      name: 'example.net',
+      type: 'DS',
+      data: { keyTag: 1, algorithm: 8, digestType: 2, digest: Buffer.alloc(32, 1) },
+    },
+    {
+      name: 'example.net',
+      type: 'RRSIG',
+      data: {
+        typeCovered: 'A',
+        algorithm: 8,
+        labels: 2,
+        originalTTL: 1,
+        expiration: 1,
+        inception: 1,
+        keyTag: 1,
+        signersName: 'example.net',
+        signature: Buffer.alloc(64, 2),
+      },
+    },
+  ],
+});
+
+function dnsVerdict(message: Buffer): string {
+  const reading = readReply(message, query, 65_535);
+  if (reading.kind !== 'reply') return 'ignored';
+  const verdict = judgeReply(
+    reading.reply,
+    {
+      rcodes: [0],
+      minAnswers: undefined,
+      answerPattern: /never/u,
+      requiredFlags: ['ad'],
+      maxLatencyMs: 1,
+    },
+    { label: 'x', askedType: 1, tookMs: 1, remark: '' },
+  );
+  return verdict.status;
+}
+
+const secret = Buffer.from('secret');
+const request = radiusRequest({ mode: 'status' }, secret, 'probe');
+
+/** An answer of the server: its header, with attributes behind it, and authentic. */
+function radiusAnswer(attributes: Buffer): Buffer {
+  const packet = Buffer.concat([Buffer.alloc(20), attributes]).subarray(0, 4096);
+  packet[0] = 2;
+  packet[1] = request.identifier;
+  packet.writeUInt16BE(packet.length, 2);
+  request.authenticator.copy(packet, 4);
+  radius.calculate_packet_checksum(packet, secret).copy(packet, 4);
+  return packet;
+}
+
+const ATTRIBUTES = Buffer.concat([
+  Buffer.from([80, 18]),
+  Buffer.alloc(16, 7),
+  Buffer.from([18, 7]),
+  Buffer.from('hello'),
+  Buffer.from([26, 12, 0, 0, 0, 9, 1, 6, 0, 0, 0, 0]),
+]);
+
+describe('what a server may answer', { timeout: TIMEOUT_MS }, () => {
+  test('in DNS', () => {
+    const figures = feed('DNS', 2 * INPUTS, (random) => dnsVerdict(mutateBytes(reply, random)));
+    expect(figures.violations).toEqual([]);
+  });
+
+  test('in DNS over TCP, in pieces', () => {
+    const stream = Buffer.concat([Buffer.from([0, 0]), reply, Buffer.from([0, 0, 0, 1, 5])]);
+    stream.writeUInt16BE(reply.length);
+    const figures = feed('DNS over TCP', INPUTS, (random) => {
+      const reader = new DnsFrameReader();
+      let messages = 0;
+      for (const piece of pieces(mutateBytes(stream, random), random)) {
+        for (const message of reader.push(piece)) {
+          dnsVerdict(message);
+          messages += 1;
+        }
+      }
+      return messages === 0 ? 'no message' : 'messages';
+    });
+    expect(figures.violations).toEqual([]);
+  });
+
+  test('in RADIUS, without and with the secret', () => {
+    const figures = feed('RADIUS', INPUTS, (random) => {
+      const forged = mutateBytes(radiusAnswer(ATTRIBUTES), random);
+      const stranger = authenticAnswer(forged, request, secret);
+      if (typeof stranger !== 'string' && !stranger.equals(radiusAnswer(ATTRIBUTES))) {
+        throw new Error('believed a forgery');
+      }
+      const answer = radiusAnswer(mutateBytes(ATTRIBUTES, random));
+      const authentic = authenticAnswer(answer, request, secret);
+      if (typeof authentic === 'string') throw new Error(`refused its own: ${authentic}`);
+      const expectation = { codes: [2], messageAuthenticator: random() < 0.5 };
+      const { status } = judgeAnswer(authentic, request, secret, expectation, 'x');
+      return `${status}; ${typeof stranger === 'string' ? 'forgery ignored' : 'only padded'}`;
+    });
+    expect(figures.violations).toEqual([]);
+  });
+
+  test('in HTTP, in pieces', () => {
+    const bounds = { maxHeadBytes: 16 * 1024, maxBodyBytes: 64 * 1024 };
+    const figures = feed('HTTP', INPUTS, (random) => {
+      const reader = new HttpResponseReader(random() < 0.2 ? 'CONNECT' : 'GET', bounds);
+      const answer = httpAnswer(random);
+      const hostile = random() < 0.5 ? answer : mutateBytes(answer, random);
+      for (const piece of pieces(hostile, random)) {
+        if (reader.push(piece.toString('latin1')).kind !== 'reading') break;
+      }
+      const progress = reader.end();
+      if (progress.kind === 'complete' && progress.response.body.length > bounds.maxBodyBytes) {
+        throw new Error('the body is longer than allowed');
+      }
+      return progress.kind;
+    });
+    expect(figures.violations).toEqual([]);
+  });
+
+  test('in syslog, in pieces', () => {
+    const nonce = 'a1b2c3d4a1b2c3d4';
+    const line = Buffer.from(
+      `57 <135>1 - host syslog-probe - - - ${nonce}\n<1>x ${nonce.slice(3)}`,
+    );
+    const figures = feed('syslog', INPUTS / 2, (random) => {
+      const search = new StreamSearch(nonce);
+      const stream = mutateBytes(line, random);
+      let found = false;
+      for (const piece of pieces(stream, random)) {
+        if (search.push(piece.toString('latin1'))) found = true;
+      }
+      if (found !== stream.includes(nonce))
+        throw new Error('found what is not there, or missed it');
+      return found ? 'found' : 'not found';
+    });
+    expect(figures.violations).toEqual([]);
+  });
+
+  test('in the output and the exit status of a command', () => {
+    const output = Buffer.from('OK - all is \u001b[31mwell\r\n| perf=1;2;3\n\u202edetails\n');
+    const figures = feed('exec', INPUTS / 2, (random) => {
+      const exitStatus = below(random, 256);
+      const stdout = mutateBytes(output, random).toString('utf8');
+      const outcome = { ending: { kind: 'exited', exitStatus } as const, stdout, stderr: stdout };
+      const { status, detail } = judge(outcome, { file: '/bin/x', warningIs: 'down' });
+      if (/[\p{Cc}\u202e]/u.test(detail) || detail.length > 300) throw new Error('not printable');
+      return status;
+    });
+    expect(figures.violations).toEqual([]);
+  });
+
+  /** 64 KiB, of which each byte asks for as much work as it can. */
+  const worst: readonly (readonly [what: string, work: () => unknown])[] = [
+    ['DNS names that point to one another', () => dnsVerdict(header(0xffff, chained()))],
+    ['as many DNS records as fit', () => dnsVerdict(header(0xffff, Buffer.alloc(65_000)))],
+    [
+      'as many RADIUS attributes as fit',
+      () => {
+        const answer = radiusAnswer(Buffer.alloc(4076, Buffer.from([18, 2])));
+        return judgeAnswer(
+          answer,
+          request,
+          secret,
+          { codes: [2], messageAuthenticator: false },
+          '',
+        );
+      },
+    ],
+    ['HTTP header fields of nothing but blanks', () => readHttp(`a: x${' '.repeat(65_000)}x`)],
+    ['as many HTTP header fields as fit', () => readHttp('a:\r\n'.repeat(16_000))],
+    ['one HTTP field, continued all the time', () => readHttp(`a:b\r\n${' c\r\n'.repeat(16_000)}`)],
+    ['codings without end', () => readHttp(`transfer-encoding: ${'chunked '.repeat(8000)}`)],
+    [
+      'blanks without end from a command',
+      () => {
+        const stdout = `${' '.repeat(16_000)}x`.repeat(4);
+        const ending = { kind: 'exited', exitStatus: 0 } as const;
+        return judge({ ending, stdout, stderr: '' }, { file: 'x', warningIs: 'down' });
+      },
+    ],
+  ];
+
+  function readHttp(fields: string): unknown {
+    const bounds = { maxHeadBytes: 2 ** 17, maxBodyBytes: 2 ** 17 };
+    const reader = new HttpResponseReader('GET', bounds);
+    return reader.push(`HTTP/1.1 200 OK\r\n${fields}\r\n\r\n`);
+  }
+
+  function header(answers: number, rest: Buffer): Buffer {
+    const message = Buffer.concat([query.subarray(0, query.length - 11), rest]).subarray(0, 65_535);
+    message.writeUInt16BE(0x8180, 2);
+    message.writeUInt16BE(answers, 6);
+    message.writeUInt16BE(0, 10);
+    return message;
+  }
+
+  function chained(): Buffer {
+    const start = query.length - 11;
+    const names = Buffer.alloc(65_000);
+    for (let at = 2; at + 12 < names.length; at += 12) {
+      names.writeUInt16BE(0xc000 | Math.min(start + at - 12, 0x3fff), at);
+      names.writeUInt16BE(5, at + 2);
+    }
+    return names;
+  }
+
+  test.each(worst)('%s: it is read in no time', (_, work) => {
+    const startedMs = performance.now();
+    work();
+    expect(performance.now() - startedMs).toBeLessThan(LIMIT_MS);
+  });
+});
