@@ -1,7 +1,3 @@
-import type { ChildProcess, SpawnOptions } from 'node:child_process';
-import type { Readable } from 'node:stream';
-import { errnoOf, messageOf } from './errors.ts';
-
 /** What a child process left behind. */
 export interface CommandResult {
   /** The exit status, or undefined when it was killed or could not start. */
@@ -29,91 +25,43 @@ export type RunCommand = (
 /** Where Debian keeps `ip` and `flock`, whatever PATH cron or a user's shell has. */
 const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** More than `ip` prints of a hundred thousand addresses. */
-const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
-
 /**
  * Runs a program without a shell and with a fixed environment. Never rejects: what went wrong is
- * in the result. The child is killed with SIGKILL after `timeoutMs`.
- *
- * Not by execa: tcp-route-probe asks `ip` at each pass, and loading execa would double the cost of
- * that. node:child_process too is loaded only here: most passes without a change run nothing.
+ * in the result. The child is killed with SIGKILL after `timeoutMs`. execa is loaded only here,
+ * and only when something has to be run: a pass without a change runs nothing.
  */
 export const runCommand: RunCommand = async (file, args, { input, timeoutMs, stdinFd }) => {
-  const { spawn } = await import('node:child_process');
-  const options: SpawnOptions = {
+  const { execa } = await import('execa');
+  const result = await execa(file, args, {
     env: { PATH: SYSTEM_PATH, LC_ALL: 'C' },
-    stdio: [stdinFd ?? (input === undefined ? 'ignore' : 'pipe'), 'pipe', 'pipe'],
+    extendEnv: false,
+    reject: false,
+    stripFinalNewline: true,
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+    maxBuffer: 16 * 1024 * 1024,
+    ...(stdinFd === undefined ? { input: input ?? '' } : { stdin: stdinFd as 3 }), // any number, not just its types' 3 to 9
+  });
+  return {
+    exitCode: result.exitCode,
+    stdout: typeof result.stdout === 'string' ? result.stdout : '',
+    stderr: typeof result.stderr === 'string' ? result.stderr : '',
+    failure: failureOf(file, result, timeoutMs),
   };
-  try {
-    const child = spawn(file, args, options);
-    child.stdin?.on('error', ignore); // it ended without reading everything
-    child.stdin?.end(input);
-    return await resultOf(child, file, timeoutMs);
-  } catch (error) {
-    // Some failures of the start are thrown (E2BIG, ENOMEM), others are emitted (ENOENT).
-    return { exitCode: undefined, stdout: '', stderr: '', failure: notRun(file, error) };
-  }
 };
 
-/** Rejects with the system's error when the program did not start. */
-function resultOf(child: ChildProcess, file: string, timeoutMs: number): Promise<CommandResult> {
-  return new Promise((resolve, reject) => {
-    let cause: string | undefined;
-    const kill = (why: string): void => {
-      cause ??= why;
-      child.kill('SIGKILL');
-      // Whoever else holds the outputs open is not waited for.
-      child.stdout?.destroy();
-      child.stderr?.destroy();
-    };
-    const tooMuch = (): void => {
-      kill(`${file} printed more than ${MAX_OUTPUT_BYTES} bytes`);
-    };
-    const stdout = collect(child.stdout, tooMuch);
-    const stderr = collect(child.stderr, tooMuch);
-    const timer = setTimeout(() => {
-      kill(`${file} did not end within ${timeoutMs} ms`);
-    }, timeoutMs);
-    child.once('error', (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
-    child.once('close', (exitCode, signal) => {
-      clearTimeout(timer);
-      if (signal !== null) cause ??= `${file} was killed by ${signal}`;
-      const ended = cause === undefined && exitCode !== null;
-      resolve({
-        exitCode: ended ? exitCode : undefined,
-        stdout: stdout(),
-        stderr: stderr(),
-        failure: cause,
-      });
-    });
-  });
-}
-
-/** Returns what gives the text so far, without the line end at its end. */
-function collect(stream: Readable | null | undefined, tooMuch: () => void): () => string {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  // Without files left for the pipes there are no streams, and the start has failed.
-  stream?.on('data', (chunk: Buffer) => {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes > MAX_OUTPUT_BYTES) tooMuch();
-  });
-  stream?.on('error', ignore); // what was read until then is what there is
-  return () =>
-    Buffer.concat(chunks)
-      .toString('utf8')
-      .replace(/\r?\n$/, '');
-}
-
-function notRun(file: string, error: unknown): string {
-  return `${file} could not be run (${errnoOf(error) ?? messageOf(error)})`;
-}
-
-function ignore(): void {
-  // Nothing is to be done.
+function failureOf(
+  file: string,
+  result: {
+    readonly timedOut: boolean;
+    readonly signal?: string | undefined;
+    readonly exitCode?: number | undefined;
+    readonly code?: string | undefined;
+  },
+  timeoutMs: number,
+): string | undefined {
+  if (result.timedOut) return `${file} did not end within ${timeoutMs} ms`;
+  if (result.signal !== undefined) return `${file} was killed by ${result.signal}`;
+  if (result.exitCode === undefined) return `${file} could not be run (${result.code ?? '?'})`;
+  return undefined;
 }
