@@ -42,6 +42,7 @@ cd "$R"
 mkdir -p old-root
 pivot_root . old-root
 umount -l /old-root
+mount --make-rshared /
 exec env -i container=test PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \\
   /lib/systemd/systemd --system --unit=multi-user.target --log-target=journal --show-status=no
 `;

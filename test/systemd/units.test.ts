@@ -1,0 +1,117 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BootedSystemd } from '../support/booted-systemd.ts';
+import { ROOT } from '../support/executable.ts';
+
+/** What `systemd-analyze security` may count: 0 is no exposure, 10 is all. */
+const MOST_EXPOSED = 2.5;
+
+const UNITS = readdirSync(path.join(ROOT, 'dist/systemd')).map((file) => file.replace('@.', '@x.'));
+const SERVICES = UNITS.filter((unit) => unit.endsWith('.service'));
+
+let machine: BootedSystemd;
+
+beforeAll(async () => {
+  machine = await BootedSystemd.create();
+  await machine.install();
+  await machine.boot();
+});
+
+afterAll(async () => {
+  await machine.dispose();
+});
+
+describe('the units', () => {
+  test('are a service and a timer for each probe, and one for the shutdown', () => {
+    const probes = readdirSync(path.join(ROOT, 'src/bin'))
+      .map((file) => path.parse(file).name)
+      .filter((name) => name.endsWith('-probe'));
+    const expected = probes.flatMap((name) => [`${name}@x.service`, `${name}@x.timer`]);
+    expect([...UNITS].sort()).toEqual([...expected, 'anycast-ha-shutdown.service'].sort());
+  });
+
+  test('satisfy systemd-analyze verify', async () => {
+    const folder = '/usr/local/lib/systemd/system';
+    const verify = ['verify', '--recursive-errors=no', '--man=no'];
+    const files = readdirSync(path.join(ROOT, 'dist/systemd')).map((file) => `${folder}/${file}`);
+    const { exitCode, stdout, stderr } = await machine.run('systemd-analyze', ...verify, ...files);
+    expect({ exitCode, output: stdout + stderr }).toEqual({ exitCode: 0, output: '' });
+
+    machine.write(`${folder}/broken.service`, '[Service]\nExecStart=/nowhere/program\n');
+    const broken = await machine.run('systemd-analyze', ...verify, `${folder}/broken.service`);
+    expect(broken.exitCode).not.toBe(0);
+  });
+
+  test.each(SERVICES)('%s is hardly exposed', async (service) => {
+    const { stdout } = await machine.run('systemd-analyze', 'security', '--no-pager', service);
+    const exposure = /exposure level for \S+: ([\d.]+)/.exec(stdout)?.[1];
+    expect(Number(exposure)).toBeLessThanOrEqual(MOST_EXPOSED);
+  });
+});
+
+/** Uncomments the address in the example of an instance, and gives it the example's name. */
+function useExample(instance: string): void {
+  const file = `/etc/anycast-ha/${instance}.toml`;
+  const text = readFileSync(machine.root.path(file), 'utf8');
+  expect(text).toContain('\n#address = ');
+  machine.write(file, text.replace('\n#address = ', '\naddress = '));
+}
+
+async function lastVerdict(instance: string): Promise<unknown> {
+  const { stdout } = await machine.run('ha-status', '--json', instance);
+  return JSON.parse(stdout);
+}
+
+describe('radius-probe', () => {
+  test('gets its secret as a credential', async () => {
+    machine.write('/etc/anycast-ha/radius.secret', 'much-secret\n', 0o600);
+    useExample('radius');
+    const startMs = Date.now();
+    const { exitCode } = await machine.run('systemctl', 'start', 'radius-probe@radius.service');
+    const lines = (await machine.ownJournal(startMs)).map(({ MESSAGE }) => MESSAGE).join('\n');
+    expect(exitCode, lines).toBe(0);
+    expect(lines).not.toMatch(/much-secret|secret-file/);
+    expect(await lastVerdict('radius')).toMatchObject({ last_verdict: 'down' });
+  });
+
+  test('fails where there is no secret', async () => {
+    machine.configure('other', 'server = "127.0.0.1"\n');
+    const start = await machine.run('systemctl', 'start', 'radius-probe@other.service');
+    expect(start.exitCode).toBe(1);
+  });
+});
+
+describe('the other probes', () => {
+  test('exec-probe runs a monitoring plugin with its few rights', async () => {
+    machine.configure(
+      'command',
+      'command = ["/usr/lib/nagios/plugins/check_dummy", "0", "all is well"]\naddress = "192.0.2.5"\nrise = 1\n',
+    );
+    await machine.must('systemctl', 'start', 'exec-probe@command.service');
+    expect(await machine.namespace.serviceAddresses()).toEqual(['192.0.2.5/32']);
+  });
+
+  test.each(['squid', 'syslog'])('%s-probe comes to a verdict under its unit', async (name) => {
+    useExample(name);
+    await machine.must('systemctl', 'start', `${name}-probe@${name}.service`);
+    expect(await lastVerdict(name)).toMatchObject({ last_verdict: 'down', addresses: [{}, {}] });
+  });
+
+  test('tcp-route-probe changes routes under its unit', async () => {
+    await machine.namespace.ip('link add eth1 type veth peer name far');
+    for (const line of [
+      'link set eth1 up',
+      'link set far up',
+      'address add 10.9.9.1/24 dev eth1',
+    ]) {
+      await machine.namespace.ip(line);
+    }
+    machine.configure('route', 'interface = "eth1"\naddress = "192.0.2.6"\nport = [9]\n');
+    const startMs = Date.now();
+    await machine.must('systemctl', 'start', 'tcp-route-probe@route.service');
+    expect((await machine.ownJournal(startMs)).filter(({ PRIORITY }) => PRIORITY < '4')).toEqual(
+      [],
+    );
+  });
+});
