@@ -1,11 +1,13 @@
 import { addressAdvertiser } from '../advertise/address-advertiser.ts';
 import { ipBatch } from '../advertise/ip-batch.ts';
+import { interfaceLister } from '../advertise/kernel-addresses.ts';
 import { routeReader } from '../advertise/kernel-routes.ts';
 import { PLAIN_ROUTE, routeAdvertiser } from '../advertise/route-advertiser.ts';
 import type { NodeContext } from '../pass/node-context.ts';
 import { routeLeasesIn } from '../state/route-leases.ts';
 import { systemClock } from '../system/clock.ts';
 import { runCommand } from '../system/command.ts';
+import { runCommandLightly } from '../system/light-command.ts';
 import type { Log } from '../system/log.ts';
 import type { generalOptions } from './common-options.ts';
 import type { Values } from './option.ts';
@@ -16,6 +18,7 @@ export function nodeContext(
   log: Log,
 ): NodeContext {
   const batch = ipBatch(runCommand, 0);
+  const listInterfaces = interfaceLister();
   return {
     stateDir: values['state-dir'],
     persistDir: values['persist-dir'],
@@ -27,10 +30,10 @@ export function nodeContext(
     advertiserFor: (kind) =>
       kind === 'route'
         ? routeAdvertiser(PLAIN_ROUTE, {
-            read: routeReader(runCommand, 0),
+            read: routeReader(runCommandLightly, 0),
             batch,
             leases: routeLeasesIn(values['state-dir'], systemClock),
           })
-        : addressAdvertiser(runCommand, batch),
+        : addressAdvertiser(runCommand, batch, listInterfaces),
   };
 }

@@ -66,11 +66,7 @@ export function createOutput({ name, verbose, quiet, environment }: OutputOption
 
 /** One line, whatever a server put into its answer: nothing that moves a cursor or forges a line. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- exactly these are replaced
-  return text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
-    '?',
-  );
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
 }
 
 /** Whether a descriptor is a terminal. node:tty loads the whole of node:net: not before it is asked. */

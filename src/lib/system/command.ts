@@ -25,6 +25,9 @@ export type RunCommand = (
 /** Where Debian keeps `ip` and `flock`, whatever PATH cron or a user's shell has. */
 const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
+/** All that a program of the system gets to know. */
+export const SYSTEM_ENVIRONMENT = { PATH: SYSTEM_PATH, LC_ALL: 'C' } as const;
+
 /**
  * Runs a program without a shell and with a fixed environment. Never rejects: what went wrong is
  * in the result. The child is killed with SIGKILL after `timeoutMs`. execa is loaded only here,
@@ -33,7 +36,7 @@ const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 export const runCommand: RunCommand = async (file, args, { input, timeoutMs, stdinFd }) => {
   const { execa } = await import('execa');
   const result = await execa(file, args, {
-    env: { PATH: SYSTEM_PATH, LC_ALL: 'C' },
+    env: SYSTEM_ENVIRONMENT,
     extendEnv: false,
     reject: false,
     stripFinalNewline: true,

@@ -67,7 +67,10 @@ describe('help', () => {
 
   test('keeps the command line of an example in one piece, its meaning below', async () => {
     const command = `sample-probe ${'--address 192.0.2.1 '.repeat(3)}--mode status`;
-    const subject = { ...exampleSubject, examples: [{ command, meaning: 'in words '.repeat(12).trim() }] };
+    const subject = {
+      ...exampleSubject,
+      examples: [{ command, meaning: 'in words '.repeat(12).trim() }],
+    };
     const [line, ...meaning] = group(await renderHelp(subject, 90), 'Examples:');
     expect(line).toBe(`  ${command}`);
     expect(meaning).toHaveLength(2);
