@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { Duplex } from 'node:stream';
 import { isatty } from 'node:tty';
 import type { NodeContext } from '../pass/node-context.ts';
 import { resumeInstance } from '../pass/resume.ts';
@@ -13,9 +14,10 @@ export interface CommandLine {
 const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
 type Forwarded = (typeof FORWARDED)[number];
 
-/** What a shell exits with for a command that it cannot find, or cannot run (POSIX 2.8.2). */
-const NOT_FOUND = 127;
+/** What a shell exits with for a command that it cannot run (POSIX 2.8.2). */
 const NOT_EXECUTABLE = 126;
+/** The gate's own end, when it was not told to become the command. */
+const GATE_SHUT = 125;
 const SIGNAL_BASE = 128;
 
 /**
@@ -68,6 +70,13 @@ export async function suspendDuring(
   }
 }
 
+/**
+ * Becomes the command when it is told to on descriptor 3, and ends when nobody is left to tell it:
+ * so the command never runs before its suspension knows of it.
+ */
+const GATE = 'read -r go <&3 || exit 125; exec 3<&-; exec "$@"';
+
+/** What a shell says of a command that it cannot start, it says here too, with its exit status. */
 async function run(
   { command, args }: CommandLine,
   signals: Forwarding,
@@ -75,19 +84,28 @@ async function run(
   started: (pid: number) => void,
 ): Promise<number> {
   const { execa } = await import('execa');
-  const child = execa(command, args, { stdio: 'inherit', reject: false, cleanup: false });
+  const child = execa('/bin/sh', ['-c', GATE, 'ha-suspend', command, ...args], {
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    reject: false,
+    cleanup: false,
+  });
   const { pid } = child;
-  if (pid !== undefined) {
+  const gate = child.stdio[3];
+  if (pid !== undefined && gate instanceof Duplex) {
     started(pid);
     signals.forwardTo(pid);
+    gate.on('error', () => {
+      // The gate was killed: its end tells.
+    });
+    gate.end(signals.statusOfFirst() === undefined ? 'go\n' : '');
   }
   const result = await child;
-  if (result.signal !== undefined) {
-    return SIGNAL_BASE + constants.signals[result.signal];
-  }
+  const interrupted = signals.statusOfFirst();
+  if (result.exitCode === GATE_SHUT && interrupted !== undefined) return interrupted;
+  if (result.signal !== undefined) return SIGNAL_BASE + constants.signals[result.signal];
   if (result.exitCode !== undefined) return result.exitCode;
   log.error(`cannot run ${command}: ${result.code ?? result.shortMessage}`);
-  return result.code === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE;
+  return NOT_EXECUTABLE;
 }
 
 interface Forwarding {
