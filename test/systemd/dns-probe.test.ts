@@ -1,7 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { BootedSystemd } from '../support/booted-systemd.ts';
 import { ADDRESSES, createDnsMachine, untilAdvertised } from '../support/dns-machine.ts';
+import { ROOT } from '../support/executable.ts';
 import { until } from '../support/until.ts';
+
+// A whole machine boots here, maybe beside other tests.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const TIMER = 'dns-probe@recursive.timer';
 const SERVICE = 'dns-probe@recursive.service';
@@ -198,5 +204,28 @@ describe('a pass that does not go well', () => {
         return true;
       });
     }
+  });
+});
+
+describe('scripts/uninstall', () => {
+  test('ends the timers and withdraws, for nothing watches any more', async () => {
+    machine.write(
+      '/root/uninstall',
+      readFileSync(path.join(ROOT, 'scripts/uninstall'), 'utf8'),
+      0o755,
+    );
+    await machine.must('/root/uninstall');
+    expect(await machine.namespace.serviceAddresses()).toEqual([]);
+    const units = await machine.must(
+      'systemctl',
+      'list-units',
+      '--all',
+      '--no-legend',
+      '*-probe@*',
+    );
+    expect(units).not.toContain('.timer');
+    const left = await machine.must('sh', '-c', 'ls /usr/local/sbin /etc/anycast-ha');
+    expect(left).not.toMatch(/ha-|dns-probe|squid\.toml/);
+    expect(left).toContain('recursive.toml'); // it was edited
   });
 });

@@ -1,11 +1,14 @@
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { BootedSystemd } from '../support/booted-systemd.ts';
 import { runCommand } from '../support/child.ts';
 import { untilAdvertised } from '../support/dns-machine.ts';
 import { ROOT } from '../support/executable.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
+
+// A whole machine boots here, maybe beside other tests.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const PACKAGE = 'anycast-ha_0.1.0_all.deb';
 const ADDRESS = ['192.0.2.1/32'];

@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { BootedSystemd, JournalEntry } from '../support/booted-systemd.ts';
 import type { Child } from '../support/child.ts';
 import { ADDRESSES, createDnsMachine, untilAdvertised } from '../support/dns-machine.ts';
 import { until } from '../support/until.ts';
+
+// A whole machine boots here, maybe beside other tests.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const TIMER = 'dns-probe@recursive.timer';
 const SERVICE = 'dns-probe@recursive.service';

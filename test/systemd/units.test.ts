@@ -1,8 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { BootedSystemd } from '../support/booted-systemd.ts';
 import { ROOT } from '../support/executable.ts';
+
+// A whole machine boots here, maybe beside other tests.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 /** What `systemd-analyze security` may count: 0 is no exposure, 10 is all. */
 const MOST_EXPOSED = 2.5;
