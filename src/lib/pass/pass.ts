@@ -5,15 +5,15 @@ import { StateError } from '../system/errors.ts';
 import { usableState } from './assess.ts';
 import { describeVerdict, probeWithAttempts } from './attempts.ts';
 import { conclude, explain, reportDryRun } from './conclude.ts';
-import { drainAfter } from './drain-changes.ts';
 import { examine, placesThere, type Examination } from './examine.ts';
 import { leaseAdvice } from './lease-advice.ts';
+import { applyChanges } from './leave-with-drain.ts';
 import { nextState, type PassFacts } from './next-state.ts';
 import { gaveUpAll, releasePlaces, takeOwnership } from './ownership.ts';
 import type { Advice, PassOptions } from './pass-options.ts';
 import type { PassPorts } from './pass-ports.ts';
 import { reportOf, type PassReport } from './pass-report.ts';
-import { reconcile, type Outcome } from './reconcile.ts';
+import type { Outcome } from './reconcile.ts';
 import { openReadOnly, openSession, type Session } from './session.ts';
 import { isSuspendedNow } from './suspension-reading.ts';
 import { gapMessage } from './transition.ts';
@@ -68,7 +68,7 @@ async function passWithin(
   if (options.mode === 'dry-run') return reportDryRun(examined, options);
 
   const suspended = (): boolean => isSuspendedNow(options, ports.clock, ports.ownUid);
-  const outcome = await reconcile(examined.changes, options.leaseMs, suspended, ports);
+  const outcome = await applyChanges(session, examined, suspended, options, ports);
   const after =
     outcome.changes.length === 0 ? examined.view : await ports.advertiser.read(options.places);
   const facts: PassFacts = {
@@ -77,7 +77,7 @@ async function passWithin(
     present: after.present,
     leftOver: await placesThere(ports.advertiser, dropped),
     leaseFromMs: leaseFrom(session, examined, outcome, options.leaseMs),
-    drain: drainAfter(usableState(reading), outcome.changes, outcome.failures),
+    drain: outcome.drain,
     warned: adviseOnce(session, examined, options, ports),
     durationMs: monotonicMs() - startedMs,
   };

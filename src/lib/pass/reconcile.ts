@@ -30,7 +30,8 @@ export async function reconcile(
   if (changes.length === 0) return { changes, failures: [] };
   for (const change of changes) log.step(`${change.verb} ${placeLabel(change.place)}`);
   const failures = await advertiser.apply(changes, leaseMs);
-  const added = changes.filter(adds);
+  // One that was there before is left to whoever suspends: that withdrawal has a drain.
+  const added = changes.filter(({ verb }) => verb === 'add');
   if (added.length === 0 || !isSuspended()) return { changes, failures };
   log.step('suspended in this moment: what was added is taken out again');
   const undo = added.map((change): Change => ({ verb: 'remove', place: change.place }));

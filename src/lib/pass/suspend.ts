@@ -121,11 +121,9 @@ async function withdrawSuspended(
 
 function sayWithdrawn(instance: string, withdrawal: Withdrawal, { log }: NodeContext): void {
   const removed = withdrawal.removed.map(placeLabel).join(', ');
-  log.notice(
-    removed === ''
-      ? `${instance}: suspended; it was not advertised`
-      : `${instance}: suspended; withdrew ${removed}`,
-  );
+  const already =
+    withdrawal.drainUntilMs === undefined ? 'it was not advertised' : 'it is withdrawn already';
+  log.notice(`${instance}: suspended; ${removed === '' ? already : `withdrew ${removed}`}`);
 }
 
 /** Longer than a pass of that instance may last: its lock comes free within that time. */

@@ -52,7 +52,7 @@ export async function withdrawPlaces(
           ]),
         ],
       }
-    : stillDraining;
+    : longerDrain(stillDraining, now.bootMs + drainMs);
   const next: InstanceState = {
     ...state,
     health: healthAfterWithdrawal(state.health, now.bootMs),
@@ -84,6 +84,14 @@ export async function withdrawPlaces(
   }
   if (unwritten !== undefined) throw unwritten;
   return { removed, drainUntilMs: drain?.untilMs, state: next };
+}
+
+/**
+ * What is drained already, by a pass that saw the suspension first or by another holder: whoever
+ * asks for a longer drain gets it.
+ */
+function longerDrain(drain: InstanceState['drain'], untilMs: number): InstanceState['drain'] {
+  return drain === null ? null : { ...drain, untilMs: Math.max(drain.untilMs, untilMs) };
 }
 
 async function applyWithdrawal(

@@ -295,6 +295,49 @@ describe('a suspension', () => {
     expect([...bench.kernel.places]).toEqual([]);
   });
 
+  test('that a pass sees before its holder has the lock withdraws with a drain', async () => {
+    const bench = await advertisingBench({ drainMs: 5000 });
+    const report = await bench.pass(
+      {},
+      {
+        probe: () => {
+          suspend(bench);
+          return Promise.resolve(up('answered'));
+        },
+      },
+    );
+    expect(bench.kernel.applied).toEqual(['drain 198.51.100.1/32 dev lo', `remove ${A}`]);
+    expect(report.decision).toMatchObject({ advertising: false, health: 'down' });
+    expect(bench.lines).toEqual([`notice: down: withdrew ${A}: suspended by manual (work)`]);
+    const drain = { untilMs: bench.nowMs + 5000, addresses: ['198.51.100.1'] };
+    expect(bench.state()).toMatchObject({ kind: 'valid', state: { drain } });
+    await bench.pass();
+    expect(bench.kernel.applied).toHaveLength(2);
+    bench.nowMs += 5000;
+    await bench.pass();
+    expect(bench.kernel.applied.slice(2)).toEqual(['end-drain 198.51.100.1/32 dev lo']);
+  });
+
+  test('that comes while a lease is renewed leaves the address to its holder', async () => {
+    const bench = await advertisingBench({ drainMs: 5000, leaseMs: 4000 });
+    bench.kernel.beforeApply = () => {
+      suspend(bench);
+    };
+    await bench.pass();
+    expect(bench.kernel.applied).toEqual([`renew ${A}`]);
+    bench.kernel.beforeApply = () => undefined;
+    await bench.pass();
+    expect(bench.kernel.applied.slice(1)).toEqual(['drain 198.51.100.1/32 dev lo', `remove ${A}`]);
+  });
+
+  test('that a failing service gets is no reason to drain it', async () => {
+    const bench = await advertisingBench({ drainMs: 5000, fall: 1 });
+    bench.verdict = DOWN;
+    suspend(bench);
+    await bench.pass();
+    expect(bench.kernel.applied).toEqual([`remove ${A}`]);
+  });
+
   test('that cannot be read keeps a working service, and is said', async () => {
     const bench = await advertisingBench();
     writeFileSync(path.join(bench.stateDir, 'suspensions'), 'a file in the place of the folder');
