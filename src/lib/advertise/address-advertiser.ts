@@ -5,17 +5,23 @@ import { addDrainRoute, deleteDrainRoute, readDrainRoutes } from './drain-routes
 import type { IpBatch, LineResult } from './ip-batch.ts';
 import {
   FOREVER_S,
+  interfaceLister,
   readInterface,
   readInterfaceWithIp,
   type InterfaceAddresses,
+  type InterfaceLister,
 } from './kernel-addresses.ts';
 
 /** Advertises by service addresses on an interface, usually `lo`. */
-export function addressAdvertiser(run: RunCommand, batch: IpBatch): Advertiser {
+export function addressAdvertiser(
+  run: RunCommand,
+  batch: IpBatch,
+  listInterfaces: InterfaceLister = interfaceLister(),
+): Advertiser {
   return {
     kind: 'address',
     canDrain: true,
-    read: (places) => view(places, (name) => readInterface(run, name)),
+    read: (places) => view(places, (name) => readInterface(run, name, listInterfaces)),
     apply: async (changes, leaseMs) => {
       const results = await batch(changes.map((change) => batchLine(change, leaseMs)));
       return readBack(run, changes, results, leaseMs);

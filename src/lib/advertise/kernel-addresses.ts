@@ -24,10 +24,14 @@ const READ_TIMEOUT_MS = 5000;
  *
  * @throws KernelError when the kernel does not tell, or `ip` had to be asked and failed
  */
-export async function readInterface(run: RunCommand, name: string): Promise<InterfaceAddresses> {
+export async function readInterface(
+  run: RunCommand,
+  name: string,
+  list: InterfaceLister,
+): Promise<InterfaceAddresses> {
   const addresses = new Map<string, number | undefined>();
   let listed = false;
-  for (const [label, infos] of Object.entries(listInterfaces())) {
+  for (const [label, infos] of Object.entries(list())) {
     // An IPv4 address with a label of its own is listed under `lo:ha` in place of `lo`.
     if (label !== name && !label.startsWith(`${name}:`)) continue;
     listed = true;
@@ -57,6 +61,26 @@ export function interfaceOf(address: string): string | undefined {
     }
   }
   return undefined;
+}
+
+/** Node's list of interfaces. Throws KernelError. */
+export type InterfaceLister = () => ReturnType<typeof networkInterfaces>;
+
+/**
+ * A lister for many instances: those that look in the same turn of the event loop share a list.
+ * Nobody gets an older one: what a pass waited for before it looks, came with that turn.
+ */
+export function interfaceLister(): InterfaceLister {
+  let list: ReturnType<InterfaceLister> | undefined;
+  return () => {
+    if (list === undefined) {
+      list = listInterfaces();
+      setImmediate(() => {
+        list = undefined;
+      });
+    }
+    return list;
+  };
 }
 
 /** Asking takes a netlink socket, which this process may not get any more. */

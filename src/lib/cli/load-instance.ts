@@ -1,7 +1,7 @@
 import { addressAdvertiser } from '../advertise/address-advertiser.ts';
 import type { Advertiser } from '../advertise/advertiser.ts';
 import type { IpBatch } from '../advertise/ip-batch.ts';
-import { localAddresses } from '../advertise/kernel-addresses.ts';
+import { localAddresses, type InterfaceLister } from '../advertise/kernel-addresses.ts';
 import type { RouteReader } from '../advertise/kernel-routes.ts';
 import { routeAdvertiser } from '../advertise/route-advertiser.ts';
 import type { Advice, PassOptions } from '../pass/pass-options.ts';
@@ -41,6 +41,7 @@ export interface InstanceSources {
 /** How the instances of a process reach the kernel, so that they share processes. */
 export interface KernelAccess {
   readonly batch: IpBatch;
+  readonly listInterfaces: InterfaceLister;
   readonly readRoutes: RouteReader;
 }
 
@@ -93,7 +94,8 @@ function needsProbe<Table extends OptionTable, ProbeOptions>(
   program: ProbeProgram<Table, ProbeOptions>,
   sources: readonly Source[],
 ): boolean {
-  return program.manages === 'route' || !resolveOptions(routeProbeOptions, sources).withdraw;
+  const { withdraw } = routeProbeOptions;
+  return program.manages === 'route' || !resolveOptions({ withdraw }, sources).withdraw;
 }
 
 type CommonValues = Values<typeof routeProbeOptions>;
@@ -115,9 +117,9 @@ function resolveManaged(
 function advertiserOf(
   route: RoutePlace | undefined,
   stateDir: string,
-  { batch, readRoutes }: KernelAccess,
+  { batch, listInterfaces, readRoutes }: KernelAccess,
 ): Advertiser {
-  if (route === undefined) return addressAdvertiser(runCommand, batch);
+  if (route === undefined) return addressAdvertiser(runCommand, batch, listInterfaces);
   const leases = routeLeasesIn(stateDir, systemClock);
   return routeAdvertiser(route.options, { read: readRoutes, batch, leases });
 }

@@ -34,7 +34,7 @@ function parsedTexts(
   source: Source | undefined,
 ): readonly unknown[] {
   const texts = source?.texts.get(name);
-  if (source === undefined || texts === undefined) return option.defaultTexts.map(option.parse);
+  if (source === undefined || texts === undefined) return parsedDefaults(option);
   try {
     return texts.map((text) => option.parse(text));
   } catch (error) {
@@ -44,6 +44,15 @@ function parsedTexts(
       ? new ConfigurationError(message, { cause: error })
       : new UsageError(message, { cause: error });
   }
+}
+
+const known = new WeakMap<Option<unknown>, readonly unknown[]>();
+
+/** The defaults' values, which are the same for every instance of a process. */
+function parsedDefaults(option: Option<unknown>): readonly unknown[] {
+  const values = known.get(option) ?? option.defaultTexts.map(option.parse);
+  known.set(option, values);
+  return values;
 }
 
 /** What the command line gave. */

@@ -1,8 +1,10 @@
 import { ipBatch } from '../advertise/ip-batch.ts';
+import { interfaceLister } from '../advertise/kernel-addresses.ts';
 import { routeReader } from '../advertise/kernel-routes.ts';
 import { adoptRoutes, sweepRoutes } from '../pass/sweep-routes.ts';
 import { systemClock } from '../system/clock.ts';
 import { runCommand } from '../system/command.ts';
+import { runCommandLightly } from '../system/light-command.ts';
 import { ConfigurationError, ReportedError, UsageError } from '../system/errors.ts';
 import { worstExitStatus } from '../system/exit-status.ts';
 import { generalOptions } from './common-options.ts';
@@ -94,7 +96,11 @@ function loadAll<Table extends OptionTable, ProbeOptions>(
 }
 
 function kernelAccess(windowMs: number): KernelAccess {
-  return { batch: ipBatch(runCommand, windowMs), readRoutes: routeReader(runCommand, windowMs) };
+  return {
+    batch: ipBatch(runCommand, windowMs),
+    listInterfaces: interfaceLister(),
+    readRoutes: routeReader(runCommandLightly, windowMs),
+  };
 }
 
 /** Routes whose leases ran out are removed by whoever comes by, before anything else is looked at. */

@@ -55,28 +55,29 @@ async function probeOnce(
   interrupted: AbortSignal,
 ): Promise<Verdict> {
   const attempt = new AbortController();
-  const over = new AbortController();
   const end = (): void => {
     attempt.abort();
   };
   const timer = setTimeout(end, timeoutMs);
+  let overrunTimer: NodeJS.Timeout | undefined;
+  const overrun = new Promise<Verdict>((resolve) => {
+    const message = `the probe did not settle ${GRACE_MS} ms after its timeout`;
+    overrunTimer = setTimeout(() => {
+      resolve(unknown('overrun', message));
+    }, timeoutMs + GRACE_MS);
+  });
   interrupted.addEventListener('abort', end, { once: true });
   try {
     if (interrupted.aborted) end();
     return await Promise.race([
       probe({ signal: attempt.signal, log, health }).catch(verdictOfSystemError),
-      overrun(timeoutMs, over.signal),
+      overrun,
     ]);
   } finally {
     clearTimeout(timer);
-    over.abort();
+    clearTimeout(overrunTimer);
     interrupted.removeEventListener('abort', end);
   }
-}
-
-async function overrun(timeoutMs: number, over: AbortSignal): Promise<Verdict> {
-  await sleep(timeoutMs + GRACE_MS, over);
-  return unknown('overrun', `the probe did not settle ${GRACE_MS} ms after its timeout`);
 }
 
 /** A failed system call that the probe did not expect is our lack, not the service's. */

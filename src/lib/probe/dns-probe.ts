@@ -45,9 +45,11 @@ export const probeDns: Probe<DnsOptions> = async (options, { signal, log }) => {
     const enough =
       options.require === 'any' ? findings.find((ofPair) => ofPair.every(isUp)) : undefined;
     return summarise(enough ?? findings.flat());
+  } catch (error) {
+    stop(); // where a bug ends one question, the others must not go on
+    throw error;
   } finally {
     signal.removeEventListener('abort', stop);
-    stop(); // where a bug ends one question, the others must not go on
   }
 };
 

@@ -31,14 +31,17 @@ function readPidNamespace(): string {
   return ofProc(() => readlinkSync('/proc/self/ns/pid'));
 }
 
-/** Who we are. Throws StateError where the kernel does not tell. */
+let own: ProcessIdentity | undefined;
+
+/** Who we are, which never changes. Throws StateError where the kernel does not tell. */
 export function ownIdentity(): ProcessIdentity {
-  return {
+  own ??= {
     pid: process.pid,
     startTicks: ofProc(() => readStat('self')).startTicks,
     bootId: currentBootId(),
     pidNamespace: readPidNamespace(),
   };
+  return own;
 }
 
 function ofProc<T>(read: () => T): T {

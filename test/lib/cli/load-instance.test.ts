@@ -32,7 +32,7 @@ function load(
   const none = (): never => {
     throw new Error('the kernel is not to be touched');
   };
-  return loadInstance(program, from, { batch: none, readRoutes: none });
+  return loadInstance(program, from, { listInterfaces: () => ({}), batch: none, readRoutes: none });
 }
 
 describe('an instance', () => {
