@@ -1,5 +1,6 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Lab } from '../lab.d/lab.mjs';
 import { playScenario } from '../lab.d/scenarios.mjs';
@@ -81,10 +82,24 @@ async function labFor({ nodes, timers, method, probe }) {
  * @param {import('./failover-plan.mjs').Row} row
  * @param {Lab} lab
  */
-async function play({ scenario, method, probe, drainSeconds }, lab) {
+async function play({ timers, scenario, method, probe, drainSeconds }, lab) {
   const interval = INTERVAL_SECONDS;
+  await settle(timers, lab);
   const setting = { lab, method, interval, probe, drainSeconds, outSeconds: 2 };
   return playScenario(scenario, setting);
+}
+
+/**
+ * A router that has computed its routes a moment ago waits longer before it does so again, by its
+ * longest hold time at most. Faults are to come when all is quiet.
+ *
+ * @param {string} timers
+ * @param {Lab} lab
+ */
+async function settle(timers, lab) {
+  await lab.awaitSteady();
+  const longestHoldMs = Number((TIMERS[timers] ?? '').split(' ')[2] ?? 0);
+  if (longestHoldMs > 0) await sleep(longestHoldMs + 1000);
 }
 
 /** @param {import('./failover-table.mjs').Run} run */
