@@ -1,4 +1,5 @@
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -49,6 +50,9 @@ exec env -i container=test PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bi
 
 let count = 0;
 
+/** The names of the machines' cgroups begin so; the process that made them follows. */
+const GROUP = 'anycast-ha-test-';
+
 /**
  * A real systemd as PID 1 of namespaces of its own, over a copy of this machine's files that
  * outlives reboots. Nothing is enabled there but what a test enables.
@@ -70,7 +74,9 @@ export class BootedSystemd {
   static async create(): Promise<BootedSystemd> {
     const root = await OverlayRoot.create();
     const namespace = await Namespace.create();
-    const cgroup = path.join(cgroupMount(), `anycast-ha-test-${process.pid}-${(count += 1)}`);
+    const groups = cgroupMount();
+    sweepGroups(groups);
+    const cgroup = path.join(groups, `${GROUP}${process.pid}-${(count += 1)}`);
     mkdirSync(cgroup);
     rmSync(root.path('/etc/systemd/system'), { recursive: true });
     mkdirSync(root.path('/etc/systemd/system'));
@@ -231,6 +237,20 @@ function cgroupMount(): string {
   const mount = mounts.find((line) => line.includes(' - cgroup2 '))?.split(' ')[4];
   if (mount === undefined) throw new Error('this machine has no cgroup2');
   return mount;
+}
+
+/** Ends the machines of tests that were killed. */
+function sweepGroups(mount: string): void {
+  for (const name of readdirSync(mount).filter((entry) => entry.startsWith(GROUP))) {
+    const pid = /\d+/.exec(name)?.[0] ?? '';
+    if (existsSync(`/proc/${pid}`)) continue;
+    try {
+      writeFileSync(path.join(mount, name, 'cgroup.kill'), '1');
+      removeGroups(path.join(mount, name));
+    } catch {
+      // Its processes are about to end: the next sweep has it.
+    }
+  }
 }
 
 function removeGroups(folder: string): void {
