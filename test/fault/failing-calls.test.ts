@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Finished } from '../support/child.ts';
+import { run } from '../support/executable.ts';
 import { Figures, full, spread } from '../support/fault-figures.ts';
 import { FaultNode, type FaultyRun, type SystemCall } from '../support/fault-node.ts';
 
@@ -34,7 +36,7 @@ async function faultsOf(service: 'works' | 'fails'): Promise<readonly Fault[]> {
 }
 
 /** Whether a run ended in a way that its man page tells of. */
-function manners(run: FaultyRun): readonly string[] {
+function manners(run: Finished): readonly string[] {
   const lines = run.stderr.split('\n').filter((line) => line !== '');
   const strange = lines.filter((line) => !/^dns-probe: |^\/usr\/bin\/strace: /.test(line));
   return [
@@ -144,5 +146,30 @@ describe('a system call that fails', { timeout: TIMEOUT_MS }, () => {
     expect(await node.advertised()).toBe(false);
     expect(await node.pass('works')).toMatchObject({ exitCode: 0 });
     expect(await node.advertised()).toBe(true);
+  });
+
+  test('a process that may open few files says so, and withdraws as soon as it can', async () => {
+    const figures = new Figures('failing calls: limits on open files');
+    const limited = (files: number, args: readonly string[]): Promise<Finished> => {
+      const words = [`--nofile=${files}`, node.program('dns-probe'), ...args];
+      return run('/usr/bin/prlimit', words, { namespace: node.namespace });
+    };
+    let fewest = 10;
+    while ((await limited(fewest, ['--server', '127.0.0.1'])).exitCode !== 0) fewest += 1;
+    let withdrawn = false;
+    for (let files = fewest; files < fewest + 14; files++) {
+      await node.pass('works');
+      const ended = await limited(files, node.passArgs('fails'));
+      figures.injected += 1;
+      figures.count(`exit ${ended.exitCode ?? ended.signal}`);
+      for (const fault of manners(ended)) figures.violate(`${files} files: ${fault}`);
+      withdrawn = !(await node.advertised());
+      if (withdrawn !== (ended.exitCode === 1)) figures.violate(`${files} files: ${ended.stderr}`);
+      await nextPass('fails', (message) => {
+        figures.violate(`${files} files: ${message}`);
+      });
+    }
+    expect(figures.publish().violations).toEqual([]);
+    expect(withdrawn).toBe(true);
   });
 });

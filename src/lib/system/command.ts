@@ -1,3 +1,6 @@
+import { closeSync, openSync } from 'node:fs';
+import { errnoOf, messageOf } from './errors.ts';
+
 /** What a child process left behind. */
 export interface CommandResult {
   /** The exit status, or undefined when it was killed or could not start. */
@@ -35,6 +38,10 @@ export const SYSTEM_ENVIRONMENT = { PATH: SYSTEM_PATH, LC_ALL: 'C' } as const;
  */
 export const runCommand: RunCommand = async (file, args, { input, timeoutMs, stdinFd }) => {
   const { execa } = await import('execa');
+  const lack = lackOfFiles();
+  if (lack !== undefined) {
+    return { exitCode: undefined, stdout: '', stderr: '', failure: wordStart(file, lack) };
+  }
   const result = await execa(file, args, {
     env: SYSTEM_ENVIRONMENT,
     extendEnv: false,
@@ -53,6 +60,26 @@ export const runCommand: RunCommand = async (file, args, { input, timeoutMs, std
   };
 };
 
+/** What a start takes: three pairs of sockets, and a pipe that tells of a failed exec. */
+const FILES_OF_A_START = 8;
+
+/** Where Node cannot make the pipes to a child, execa ends in an exception that nobody can catch. */
+function lackOfFiles(): string | undefined {
+  const taken: number[] = [];
+  try {
+    while (taken.length < FILES_OF_A_START) taken.push(openSync('/dev/null', 'r'));
+    return undefined;
+  } catch (error) {
+    return errnoOf(error) ?? messageOf(error);
+  } finally {
+    for (const fd of taken) closeSync(fd);
+  }
+}
+
+function wordStart(file: string, reason: string): string {
+  return `${file} could not be run (${reason})`;
+}
+
 function failureOf(
   file: string,
   result: {
@@ -65,6 +92,6 @@ function failureOf(
 ): string | undefined {
   if (result.timedOut) return `${file} did not end within ${timeoutMs} ms`;
   if (result.signal !== undefined) return `${file} was killed by ${result.signal}`;
-  if (result.exitCode === undefined) return `${file} could not be run (${result.code ?? '?'})`;
+  if (result.exitCode === undefined) return wordStart(file, result.code ?? '?');
   return undefined;
 }
