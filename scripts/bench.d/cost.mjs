@@ -1,0 +1,96 @@
+import { spawnSync } from 'node:child_process';
+import { readlinkSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { countProcesses, measure } from './cost/measure.mjs';
+import { crowdsOn, EMPTY, OTHERS, passesOn, prepareSite } from './cost/site.mjs';
+
+const HELP = `Usage: scripts/bench cost [OPTION...]
+
+Measures what passes that change nothing cost, as ratios to an empty program on the same Node, and
+beside that what other checks cost. Runs are made in turn; the figures are medians. Needs root, and
+about two minutes for each Node. All of it happens in namespaces of its own.
+
+  --rounds N      runs of each command (default: 40)
+  --node PATH     a Node to measure with (repeatable; default: the one that runs this)
+`;
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '40' },
+    node: { type: 'string', multiple: true, default: [process.execPath] },
+    help: { type: 'boolean', default: false },
+    inside: { type: 'string' },
+  },
+});
+
+const ownNetwork = readlinkSync('/proc/self/ns/net');
+if (values.help) process.stdout.write(HELP);
+else if (values.inside === undefined) runInside();
+else await bench();
+
+/** Starts itself anew, in namespaces that end with it. */
+function runInside() {
+  const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const again = [process.execPath, ...process.argv.slice(1), '--inside', ownNetwork];
+  const { status } = spawnSync('unshare', [...namespaces, ...again], { stdio: 'inherit' });
+  process.exitCode = status ?? 1;
+}
+
+async function bench() {
+  if (values.inside === ownNetwork) throw new Error('this is no network namespace of its own');
+  await prepareSite();
+  const rounds = Number(values.rounds);
+  for (const node of values.node) {
+    const version = String(spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout).trim();
+    const passes = passesOn(node);
+    settle(Object.values(passes));
+    table(
+      `Node ${version}: ratios to an empty program (load ${String(loadavg()[0])})`,
+      { 'empty program': [node, EMPTY], ...passes },
+      rounds,
+    );
+    const crowds = crowdsOn(node);
+    settle(Object.values(crowds));
+    table(`Node ${version}: ratios to one instance`, crowds, rounds);
+  }
+  const [node = process.execPath] = values.node;
+  const dns = passesOn(node)['dns-probe'] ?? [];
+  table('Other checks: ratios to dns-probe', { 'dns-probe': dns, ...OTHERS }, rounds);
+}
+
+/**
+ * Passes until nothing changes any more, so that the measured ones change nothing.
+ *
+ * @param {readonly (readonly string[])[]} commands
+ */
+function settle(commands) {
+  for (let pass = 0; pass < 3; pass += 1) {
+    for (const [program = '', ...args] of commands) spawnSync(program, args);
+  }
+}
+
+/**
+ * @param {string} title
+ * @param {Readonly<Record<string, readonly string[]>>} commands
+ * @param {number} rounds
+ */
+function table(title, commands, rounds) {
+  const costs = measure(rounds, Object.values(commands));
+  const lines = Object.entries(commands).map(([name, command], index) => {
+    const cost = costs[index];
+    if (cost === undefined) throw new Error(`${name} was not measured`);
+    const { wallMs, cpuMs, peakMb, wallRatio, cpuRatio, peakRatio } = cost;
+    const cells = [
+      name,
+      countProcesses(command),
+      ...[wallMs, cpuMs, peakMb].map((figure) => figure.toFixed(1)),
+      ...[wallRatio, cpuRatio, peakRatio].map((figure) => figure.toFixed(2)),
+    ];
+    return `| ${cells.join(' | ')} |`;
+  });
+  console.log(`${title}\n
+| | processes | wall ms | CPU ms | peak MB | wall ratio | CPU ratio | peak ratio |
+|---|---|---|---|---|---|---|---|
+${lines.join('\n')}\n`);
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/perl
+# measure.pl ROUNDS ::: COMMAND [ARG...] [::: COMMAND [ARG...]]...
+#
+# Runs the commands in turn, ROUNDS times after once for warming up, and prints what each run took:
+# round, number of the command, wall us, CPU us (user and system, with children), peak memory in kB,
+# exit status. Perl, because Node cannot ask for the resources of a child, and every Debian has it.
+use strict;
+use warnings;
+use POSIX ();
+use Time::HiRes qw(clock_gettime CLOCK_MONOTONIC);
+
+my %WAIT4 = (x86_64 => 61, aarch64 => 260); # asm/unistd.h
+my $wait4 = $WAIT4{(POSIX::uname())[4]} or die "measure.pl does not know this machine\n";
+
+my $rounds = shift @ARGV;
+my @commands;
+for my $word (@ARGV) {
+  if ($word eq ':::') { push @commands, [] }
+  else { push @{$commands[-1]}, $word }
+}
+
+sub run {
+  my ($command) = @_;
+  my $started = clock_gettime(CLOCK_MONOTONIC);
+  my $pid = fork() // die "fork: $!\n";
+  if ($pid == 0) {
+    open(STDOUT, '>', '/dev/null');
+    exec {$command->[0]} @$command or POSIX::_exit(127);
+  }
+  my ($status, $usage) = (pack('l', 0), "\0" x 256);
+  syscall($wait4, $pid, $status, 0, $usage) == $pid or die "wait4: $!\n";
+  my $wall = (clock_gettime(CLOCK_MONOTONIC) - $started) * 1e6;
+  my ($user, $user_us, $system, $system_us, $peak) = unpack('q5', $usage); # getrusage(2)
+  return (int $wall, ($user + $system) * 1_000_000 + $user_us + $system_us, $peak,
+    unpack('l', $status) >> 8);
+}
+
+run($_) for @commands;
+for my $round (1 .. $rounds) {
+  print join(' ', $round, $_, run($commands[$_])), "\n" for 0 .. $#commands;
+}

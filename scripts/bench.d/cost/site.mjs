@@ -1,0 +1,131 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { ROOT } from '../../build/bundle.mjs';
+
+/** Files of the measurement, on the /run of its own. */
+const FOLDER = '/run/bench';
+const HERE = import.meta.dirname;
+
+/** An empty program: the cost of Node alone. */
+export const EMPTY = path.join(FOLDER, 'empty');
+
+const EXECUTABLES = path.join(FOLDER, 'bin');
+
+/**
+ * @param {string} command
+ * @param {readonly string[]} args
+ */
+function must(command, args) {
+  const { status, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${error?.message ?? stderr}`);
+}
+
+/** @param {readonly string[]} lines for `ip -batch` */
+function ip(...lines) {
+  const { status, stderr } = spawnSync('ip', ['-batch', '-'], { input: lines.join('\n') });
+  if (status !== 0) throw new Error(`ip: ${String(stderr)}`);
+}
+
+/**
+ * @param {string} command
+ * @param {readonly string[]} args of a program that says `ready`
+ */
+function serve(command, args) {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  return new Promise((resolve, reject) => {
+    child.once('exit', (status) => {
+      reject(new Error(`${command} ended with ${String(status)}`));
+    });
+    child.stdout.once('data', resolve);
+  });
+}
+
+/**
+ * Makes what the probes need: a node with servers on its loopback, a second network namespace that
+ * a route leads to, and configuration files. It all goes with the namespaces.
+ */
+export async function prepareSite() {
+  must('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run']);
+  for (const folder of ['', '/hundred', '/thousand']) mkdirSync(FOLDER + folder);
+  must('ip', ['netns', 'add', 'far']);
+  ip(
+    'link set lo up',
+    'link add near type veth peer name far netns far',
+    'addr add 198.51.100.1/24 dev near',
+    'link set near up',
+  );
+  for (const args of ['link set lo up', 'addr add 198.51.100.2/24 dev far', 'link set far up']) {
+    must('ip', ['-n', 'far', ...args.split(' ')]);
+  }
+  const responders = path.join(HERE, 'responders.mjs');
+  await serve(process.execPath, [responders]);
+  await serve('ip', ['netns', 'exec', 'far', process.execPath, responders, '198.51.100.2']);
+
+  // As they are installed: near our own package.json, Node takes them for ES modules.
+  cpSync(path.join(ROOT, 'dist'), EXECUTABLES, { recursive: true });
+  writeFileSync(EMPTY, '');
+  writeFileSync(path.join(FOLDER, 'secret'), 'bench\n', { mode: 0o600 });
+  for (let number = 0; number < 100; number += 1) {
+    writeFileSync(
+      path.join(FOLDER, `hundred/i${number}.toml`),
+      `address = ["10.1.0.${number}"]\nlease = "off"\n`,
+    );
+  }
+  const addresses = Array.from(
+    { length: 1000 },
+    (_, n) => `10.2.${Math.floor(n / 250)}.${n % 250}`,
+  );
+  writeFileSync(
+    path.join(FOLDER, 'thousand/all.toml'),
+    `address = ${JSON.stringify(addresses)}\nlease = "off"\n`,
+  );
+}
+
+/** The probes, each with what makes it manage something. A lease that is off is never renewed. */
+const PASSES = {
+  'dns-probe': ['-a', '192.0.2.1'],
+  'syslog-probe': ['-a', '192.0.2.2'],
+  'squid-probe': ['-a', '192.0.2.3'],
+  'tcp-route-probe': ['near', '198.51.100.2', '80'],
+  'radius-probe': ['-a', '192.0.2.4', '--secret-file', `${FOLDER}/secret`],
+  'exec-probe': ['-a', '192.0.2.5', '--', '/bin/true'],
+};
+
+/**
+ * The commands to measure, by name.
+ *
+ * @param {string} node path of the Node to run them with
+ * @returns {Readonly<Record<string, readonly string[]>>}
+ */
+export function passesOn(node) {
+  const passes = Object.entries(PASSES).map(([name, args]) => [
+    name,
+    [node, path.join(EXECUTABLES, name), '--lease', 'off', ...args],
+  ]);
+  return {
+    ...Object.fromEntries(passes),
+    'ha-status': [node, path.join(EXECUTABLES, 'ha-status')],
+  };
+}
+
+/**
+ * @param {string} node
+ * @returns {Readonly<Record<string, readonly string[]>>}
+ */
+export function crowdsOn(node) {
+  // A folder of their own, so that ha-status does not have to show them all.
+  const probe = [node, path.join(EXECUTABLES, 'dns-probe'), '--state-dir', `${FOLDER}/crowd`];
+  return {
+    'one instance': [...probe, '--config', `${FOLDER}/hundred/i0.toml`],
+    '100 instances': [...probe, '--config', `${FOLDER}/hundred`],
+    'one instance, 1,000 addresses': [...probe, '--config', `${FOLDER}/thousand`],
+  };
+}
+
+/** What a user would run otherwise. */
+export const OTHERS = {
+  'shell pass (host, ip, grep)': [path.join(HERE, 'shell-pass')],
+  'host, as keepalived runs it': ['/usr/bin/host', '-W', '1', '-t', 'SOA', '.', '127.0.0.1'],
+  check_dns: ['/usr/lib/nagios/plugins/check_dns', '-H', '.', '-q', 'SOA', '-s', '127.0.0.1'],
+};
