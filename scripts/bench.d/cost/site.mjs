@@ -127,5 +127,5 @@ export function crowdsOn(node) {
 export const OTHERS = {
   'shell pass (host, ip, grep)': [path.join(HERE, 'shell-pass')],
   'host, as keepalived runs it': ['/usr/bin/host', '-W', '1', '-t', 'SOA', '.', '127.0.0.1'],
-  check_dns: ['/usr/lib/nagios/plugins/check_dns', '-H', '.', '-q', 'SOA', '-s', '127.0.0.1'],
+  check_dns: ['/usr/lib/nagios/plugins/check_dns', '-H', 'a.example', '-s', '127.0.0.1'],
 };
