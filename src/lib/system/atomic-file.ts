@@ -5,10 +5,13 @@ import {
   fsyncSync,
   ftruncateSync,
   openSync,
+  readdirSync,
   renameSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { errnoOf } from './errors.ts';
 import { randomHex } from './random.ts';
 
 /**
@@ -84,7 +87,28 @@ export function reserveFile(
 
 /** Replaces a file at once, also while others replace it: the last one wins. Throws the system's error. */
 export function writeFileAtomically(path: string, mode: number, content: string): void {
-  reserveFile(path, mode, 0, `.${randomHex(6)}.tmp`).commit(content);
+  removeRemains(path);
+  reserveFile(path, mode, 0, `.${process.pid}.${randomHex(6)}.tmp`).commit(content);
+}
+
+/** Takes away the temporary files of writers of this file that were killed. */
+function removeRemains(path: string): void {
+  const folder = dirname(path);
+  const prefix = `${basename(path)}.`;
+  for (const name of readdirSync(folder)) {
+    if (!name.startsWith(prefix)) continue;
+    const pid = /^(\d{1,7})\.[0-9a-f]{12}\.tmp$/.exec(name.slice(prefix.length))?.[1];
+    if (pid !== undefined && !isRunning(Number(pid))) removeIfPresent(join(folder, name));
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errnoOf(error) !== 'ESRCH'; // EPERM: it runs, as another user
+  }
 }
 
 /** Makes sure that the names in a folder survive a loss of power. Throws the system's error. */

@@ -90,6 +90,18 @@ test('writers that share no lock do not disturb each other', () => {
   expect(readdirSync(path.dirname(file))).toEqual(['file']);
 });
 
+test('what a writer that was killed left behind is taken away by the next, that of others is not', async () => {
+  const own = path.join(folder, 'remains');
+  mkdirSync(own);
+  const file = path.join(own, 'file');
+  const { stdout } = await runCommand('/bin/sh', ['-c', 'echo $$']);
+  const kept = [`file.${process.pid}.aabbccddeeff.tmp`, 'file.1.aabbccddeeff.tmp', 'file.bak.tmp'];
+  const gone = `file.${stdout.trim()}.aabbccddeeff.tmp`;
+  for (const name of [...kept, gone]) writeFileSync(path.join(own, name), '');
+  writeFileAtomically(file, 0o644, 'content');
+  expect(readdirSync(own).sort()).toEqual([...kept, 'file'].sort());
+});
+
 test('a file may be removed that is not there', () => {
   const file = newPath('old');
   removeIfPresent(file);
