@@ -45,7 +45,7 @@ export function mutateBytes(sound: Buffer, random: Random): Buffer {
 
 /** Cuts bytes into the pieces in which a network may deliver them. */
 export function* pieces(bytes: Buffer, random: Random): Generator<Buffer> {
-  const longest = oneOf(random, [1, 7, 100, 70_000]);
+  const longest = bytes.length > 10_000 ? 70_000 : oneOf(random, [1, 7, 100, 70_000]);
   for (let at = 0; at < bytes.length;) {
     const length = 1 + below(random, longest);
     yield bytes.subarray(at, at + length);
