@@ -163,12 +163,19 @@ function allow(entry: string): readonly string[] {
   return ['4', '6'].flatMap((family) => [`route-map SERVICE${family} ${entry}`, 'exit']);
 }
 
-/** What FRR prints of the only LSA about the service. */
+/** LSAs of this age are on their way out (RFC 2328, MaxAge). */
+const MAX_AGE_SECONDS = 3600;
+
+/** What FRR prints of the only LSA about the service that is in force. */
 function lsaOf(printed: string): { sequence: string; ageSeconds: number } {
-  const sequence = /LS Seq\w* Number: (?:0x)?([0-9a-f]+)/.exec(printed)?.[1];
-  const age = /(?:LS age|Age): +(\d+)/.exec(printed)?.[1];
-  if (sequence === undefined || age === undefined) throw new Error(`no LSA in: ${printed}`);
-  return { sequence, ageSeconds: Number(age) };
+  const found = printed.matchAll(
+    /(?:LS age|Age): +(\d+)[^]*?LS Seq\w* Number: (?:0x)?([0-9a-f]+)/g,
+  );
+  const [lsa, second] = [...found]
+    .map(([, age, sequence = '']) => ({ sequence, ageSeconds: Number(age) }))
+    .filter(({ ageSeconds }) => ageSeconds < MAX_AGE_SECONDS);
+  if (lsa === undefined || second !== undefined) throw new Error(`not one LSA in: ${printed}`);
+  return lsa;
 }
 
 async function withAddresses(
