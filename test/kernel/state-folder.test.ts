@@ -10,6 +10,7 @@ import {
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Finished } from '../support/child.ts';
+import { seal, unseal } from '../../src/lib/state/sealed-text.ts';
 import { DnsSite } from '../support/dns-site.ts';
 
 const V4 = '192.0.2.1';
@@ -140,12 +141,10 @@ describe('a state folder that others could write to', () => {
 
 describe('a state that cannot be used', () => {
   function rewrite(change: (state: Record<string, unknown>) => unknown): void {
-    const text = readFileSync(site.statePath(), 'utf8');
-    const changed = change(JSON.parse(text) as Record<string, unknown>);
-    writeFileSync(
-      site.statePath(),
-      typeof changed === 'string' ? changed : JSON.stringify(changed),
-    );
+    const json = unseal(readFileSync(site.statePath(), 'utf8')) ?? '';
+    const changed = change(JSON.parse(json) as Record<string, unknown>);
+    const text = typeof changed === 'string' ? changed : seal(JSON.stringify(changed));
+    writeFileSync(site.statePath(), text);
   }
 
   test.each([

@@ -32,7 +32,8 @@ export function readState(path: string, now: Moment): StateReading {
     const gap = errnoOf(error) === 'ENOENT' ? 'missing' : 'unreadable';
     return { kind: 'gap', gap, stale: undefined };
   }
-  const state = parseState(unseal(text) ?? '');
+  const json = unseal(text);
+  const state = json === undefined ? unsealedState(text) : parseState(json);
   if (typeof state === 'string') return { kind: 'gap', gap: state, stale: undefined };
   // Sound, but a copy of another instance's: what it says is not about this one.
   if (`${state.instance}.json` !== basename(path)) {
@@ -42,6 +43,11 @@ export function readState(path: string, now: Moment): StateReading {
   return isExpired(state, now)
     ? { kind: 'gap', gap: 'expired', stale: state }
     : { kind: 'valid', state };
+}
+
+/** A newer version may seal in another way: what it calls itself is believed without. */
+function unsealedState(text: string): 'newer' | 'corrupt' {
+  return parseState(text) === 'newer' ? 'newer' : 'corrupt';
 }
 
 /** The lease of an address that was renewed by the last pass has ended by now. */
