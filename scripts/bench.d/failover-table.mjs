@@ -75,6 +75,9 @@ function spread(values, digits = 0) {
   if (low === undefined || high === undefined || least === undefined || most === undefined) {
     return '-';
   }
-  const [median, from, to] = [(low + high) / 2, least, most].map((it) => it.toFixed(digits));
+  const [median, from, to] = [(low + high) / 2, least, most].map((it) =>
+    // The median of an even number of counts may lie between two.
+    it.toFixed(digits === 0 && !Number.isInteger(it) ? 1 : digits),
+  );
   return from === to ? String(from) : `${median} (${from}–${to})`;
 }
