@@ -3,7 +3,7 @@ import { readlinkSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { countProcesses, measure } from './cost/measure.mjs';
-import { crowdsOn, EMPTY, OTHERS, passesOn, prepareSite } from './cost/site.mjs';
+import { crowdsOn, EMPTY, OTHERS, passesOn, prepareSite, removeCrowds } from './cost/site.mjs';
 
 const HELP = `Usage: scripts/bench cost [OPTION...]
 
@@ -50,9 +50,11 @@ async function bench() {
       { 'empty program': [node, EMPTY], ...passes },
       rounds,
     );
-    const crowds = crowdsOn(node);
-    settle(Object.values(crowds));
-    table(`Node ${version}: ratios to one instance`, crowds, rounds);
+    for (const [name, crowd] of Object.entries(crowdsOn(node))) {
+      settle([crowd]);
+      table(`Node ${version}: ${name}`, { 'empty program': [node, EMPTY], [name]: crowd }, rounds);
+      removeCrowds();
+    }
   }
   const [node = process.execPath] = values.node;
   const dns = passesOn(node)['dns-probe'] ?? [];

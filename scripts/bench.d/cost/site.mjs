@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT } from '../../build/bundle.mjs';
 
@@ -121,6 +121,12 @@ export function crowdsOn(node) {
     '100 instances': [...probe, '--config', `${FOLDER}/hundred`],
     'one instance, 1,000 addresses': [...probe, '--config', `${FOLDER}/thousand`],
   };
+}
+
+/** Takes the crowds' addresses out: reading the interface costs everybody for each that is there. */
+export function removeCrowds() {
+  must('ip', ['addr', 'flush', 'dev', 'lo', 'to', '10.0.0.0/8']);
+  rmSync(`${FOLDER}/crowd`, { recursive: true });
 }
 
 /** What a user would run otherwise. */
