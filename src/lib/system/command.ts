@@ -42,22 +42,28 @@ export const runCommand: RunCommand = async (file, args, { input, timeoutMs, std
   if (lack !== undefined) {
     return { exitCode: undefined, stdout: '', stderr: '', failure: wordStart(file, lack) };
   }
-  const result = await execa(file, args, {
-    env: SYSTEM_ENVIRONMENT,
-    extendEnv: false,
-    reject: false,
-    stripFinalNewline: true,
-    timeout: timeoutMs,
-    killSignal: 'SIGKILL',
-    maxBuffer: 16 * 1024 * 1024,
-    ...(stdinFd === undefined ? { input: input ?? '' } : { stdin: stdinFd as 3 }), // any number, not just its types' 3 to 9
-  });
-  return {
-    exitCode: result.exitCode,
-    stdout: typeof result.stdout === 'string' ? result.stdout : '',
-    stderr: typeof result.stderr === 'string' ? result.stderr : '',
-    failure: failureOf(file, result, timeoutMs),
-  };
+  try {
+    const result = await execa(file, args, {
+      env: SYSTEM_ENVIRONMENT,
+      extendEnv: false,
+      reject: false,
+      stripFinalNewline: true,
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
+      maxBuffer: 16 * 1024 * 1024,
+      ...(stdinFd === undefined ? { input: input ?? '' } : { stdin: stdinFd as 3 }), // any number, not just its types' 3 to 9
+    });
+    return {
+      exitCode: result.exitCode,
+      stdout: typeof result.stdout === 'string' ? result.stdout : '',
+      stderr: typeof result.stderr === 'string' ? result.stderr : '',
+      failure: failureOf(file, result, timeoutMs),
+    };
+  } catch (error) {
+    // Not even a child could be made: execa says so in other ways than in its result.
+    const failure = wordStart(file, errnoOf(error) ?? messageOf(error));
+    return { exitCode: undefined, stdout: '', stderr: '', failure };
+  }
 };
 
 /** What a start takes: three pairs of sockets, and a pipe that tells of a failed exec. */
