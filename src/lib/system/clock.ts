@@ -33,7 +33,11 @@ function readBootId(): string {
 
 /** Of /proc/uptime, sleep included; with no files left to open, by a system call, to the second. */
 function bootMs(): number {
-  return Math.round(uptime() * 1000);
+  const ms = Math.round(uptime() * 1000);
+  if (ms % 1000 !== 0) return ms;
+  // On a machine that never slept the monotonic clock is the same one, and exact.
+  const exactMs = monotonicMs();
+  return Math.abs(exactMs - ms) <= 1000 ? exactMs : ms;
 }
 
 let bootId: string | undefined;
