@@ -53,7 +53,7 @@ export function reportDryRun(examined: Examination, options: PassOptions): PassR
 /**
  * Says what changed and what went wrong, and puts the report together.
  *
- * @param degraded why lock or state could not be written, if so
+ * @param degraded why lock, state or suspensions could not be written or read, if so
  */
 export function conclude(
   facts: PassFacts,

@@ -15,7 +15,7 @@ import type { PassPorts } from './pass-ports.ts';
 import { reportOf, type PassReport } from './pass-report.ts';
 import type { Outcome } from './reconcile.ts';
 import { openReadOnly, openSession, type Session } from './session.ts';
-import { isSuspendedNow } from './suspension-reading.ts';
+import { watchSuspensions } from './suspension-reading.ts';
 import { gapMessage } from './transition.ts';
 import { withdrawInstance } from './withdraw-instance.ts';
 
@@ -67,8 +67,8 @@ async function passWithin(
   explain(examined, options, ports.log);
   if (options.mode === 'dry-run') return reportDryRun(examined, options);
 
-  const suspended = (): boolean => isSuspendedNow(options, ports.clock, ports.ownUid);
-  const outcome = await applyChanges(session, examined, suspended, options, ports);
+  const watch = watchSuspensions(options, ports.clock, ports.ownUid);
+  const outcome = await applyChanges(session, examined, watch.isSuspended, options, ports);
   const after =
     outcome.changes.length === 0 ? examined.view : await ports.advertiser.read(options.places);
   const facts: PassFacts = {
@@ -82,7 +82,8 @@ async function passWithin(
     durationMs: monotonicMs() - startedMs,
   };
   const unwritten = remember(session, nextState(facts), dropped);
-  return conclude(facts, examined, outcome, session.degraded ?? unwritten, ports.log);
+  const trouble = session.degraded ?? unwritten ?? watch.trouble();
+  return conclude(facts, examined, outcome, trouble, ports.log);
 }
 
 type FactsBefore = Pick<

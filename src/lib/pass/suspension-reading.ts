@@ -38,12 +38,26 @@ export function describeSuspension({ holder, reason }: ActiveSuspension): string
   return reason === '' ? holder : `${holder} (${reason})`;
 }
 
-/** Whether nothing may be added in this moment; also true when that cannot be told. */
-export function isSuspendedNow(
+/** Looks at the suspensions again in the course of a pass. */
+export interface SuspensionWatch {
+  /** Whether nothing may be added in this moment; also true when that cannot be told. */
+  readonly isSuspended: () => boolean;
+  /** Why it could not be told, if ever. */
+  readonly trouble: () => SuspensionReading['error'];
+}
+
+export function watchSuspensions(
   options: Pick<PassOptions, 'instance' | 'stateDir' | 'persistDir'>,
   clock: Clock,
   ownUid: number,
-): boolean {
-  const { active, error } = readSuspensions(options, clock, ownUid);
-  return active.length > 0 || error !== undefined;
+): SuspensionWatch {
+  let trouble: SuspensionReading['error'];
+  return {
+    isSuspended: () => {
+      const { active, error } = readSuspensions(options, clock, ownUid);
+      trouble ??= error;
+      return active.length > 0 || error !== undefined;
+    },
+    trouble: () => trouble,
+  };
 }
