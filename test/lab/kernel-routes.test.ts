@@ -66,7 +66,7 @@ async function pass(node: Node, ...options: readonly string[]): Promise<(number 
     [HOST.v4, `10.99.${number}.2`],
     [HOST.v6, `fd00:${number}::2`],
   ] as const) {
-    const flags = ['--rise', '1', '--fall', '1', '--attempts', '1', '--source', source, ...options];
+    const flags = ['--rise', '1', '--fall', '1', '--attempts', '3', '--source', source, ...options];
     const line = [...flags, 'tun0', address, '80'];
     statuses.push((await lab.checker[node].execute('tcp-route-probe', line)).code);
   }
