@@ -95,11 +95,14 @@ export function boot(texts, { name, digest, line }) {
   });
   if (usesCache && (cachedData === undefined || script.cachedDataRejected === true)) {
     process.once('exit', (status) => {
-      if (status === 0) writeCache(script);
+      if (status === 0 && !usedPackage) writeCache(script);
     });
   }
+  // A pass that changes something runs code that others do not need, so it leaves no cache.
+  let usedPackage = false;
   /** @param {string} packageName */
   const packageOf = (packageName) => {
+    usedPackage = true;
     const { brotliDecompressSync } = process.getBuiltinModule('node:zlib');
     return brotliDecompressSync(Buffer.from(textOf(packageName), 'base64')).toString();
   };

@@ -20,9 +20,10 @@ const PLUGINS = [yargsPlugin, radiusPlugin];
 /**
  * Bundles one entry into one executable file.
  *
- * Names and line structure stay as they are in the source: a crash then shows a function and a
+ * Names stay as they are in the source, and lines are short: a crash then shows a function and a
  * line that can be read, without a source map, which Node would only use when it is told to, and
- * which costs time at each start then. Comments and types go; code that nothing reaches goes.
+ * which costs time at each start then. Comments, types and blanks go, for Node reads the file at
+ * each start; code that nothing reaches goes.
  *
  * @param {string} entry path of the entry's source
  * @param {string} outFile path of the executable to write; it is replaced in one step
@@ -53,6 +54,9 @@ export async function bundle(entry, outFile) {
     outfile: outFile,
     write: false,
     format: 'iife',
+    minifyWhitespace: true,
+    minifySyntax: true,
+    lineLimit: 100,
     banner: { js: PROGRAM_HEAD },
     footer: { js: PROGRAM_FOOT },
     define: { __VERSION__: JSON.stringify(await packageVersion()) },
