@@ -1,9 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { readlinkSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { countProcesses, measure } from './cost/measure.mjs';
-import { crowdsOn, EMPTY, OTHERS, passesOn, prepareSite, removeCrowds } from './cost/site.mjs';
+import { isInOwnNamespaces } from './cost/own-namespaces.mjs';
+import {
+  crowdsOn,
+  EMPTY,
+  OTHERS,
+  passesOn,
+  prepareSite,
+  removeCrowds,
+  settle,
+} from './cost/site.mjs';
 
 const HELP = `Usage: scripts/bench cost [OPTION...]
 
@@ -20,25 +28,13 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '40' },
     node: { type: 'string', multiple: true, default: [process.execPath] },
     help: { type: 'boolean', default: false },
-    inside: { type: 'string' },
   },
 });
 
-const ownNetwork = readlinkSync('/proc/self/ns/net');
 if (values.help) process.stdout.write(HELP);
-else if (values.inside === undefined) runInside();
-else await bench();
-
-/** Starts itself anew, in namespaces that end with it. */
-function runInside() {
-  const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
-  const again = [process.execPath, ...process.argv.slice(1), '--inside', ownNetwork];
-  const { status } = spawnSync('unshare', [...namespaces, ...again], { stdio: 'inherit' });
-  process.exitCode = status ?? 1;
-}
+else if (isInOwnNamespaces()) await bench();
 
 async function bench() {
-  if (values.inside === ownNetwork) throw new Error('this is no network namespace of its own');
   await prepareSite();
   const rounds = Number(values.rounds);
   for (const node of values.node) {
@@ -59,17 +55,6 @@ async function bench() {
   const [node = process.execPath] = values.node;
   const dns = passesOn(node)['dns-probe'] ?? [];
   table('Other checks: ratios to dns-probe', { 'dns-probe': dns, ...OTHERS }, rounds);
-}
-
-/**
- * Passes until nothing changes any more, so that the measured ones change nothing.
- *
- * @param {readonly (readonly string[])[]} commands
- */
-function settle(commands) {
-  for (let pass = 0; pass < 3; pass += 1) {
-    for (const [program = '', ...args] of commands) spawnSync(program, args);
-  }
 }
 
 /**

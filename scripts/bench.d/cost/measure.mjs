@@ -14,11 +14,48 @@ import path from 'node:path';
  * @property {number} peakRatio
  */
 
-/** Above whatever else runs: what is measured is the program, not its wait for a processor. */
-const NICE = ['nice', '-n', '-20'];
+/**
+ * One run of a command. startMs: on the clock of process.hrtime().
+ *
+ * @typedef {Readonly<Record<'startMs' | 'wallMs' | 'cpuMs' | 'peakMb', number>>} Run
+ */
 
 /**
- * Runs commands in turn.
+ * Runs commands in turn, after once for warming up that is not counted.
+ *
+ * @param {number} rounds
+ * @param {readonly (readonly string[])[]} commands
+ * @returns {Run[][]} the runs of each command
+ * @throws Error when a run fails
+ */
+export function runInTurn(rounds, commands) {
+  const measurer = path.join(import.meta.dirname, 'measure.pl');
+  const args = [measurer, String(rounds), ...commands.flatMap((command) => [':::', ...command])];
+  const { status, stdout, stderr } = spawnSync('perl', args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
+  /** @type {Run[][]} */
+  const runs = commands.map(() => []);
+  for (const line of stdout.trim().split('\n')) {
+    const [, index = 0, start = 0, wall = 0, cpu = 0, peak = 0, exitStatus] = line
+      .split(' ')
+      .map(Number);
+    if (exitStatus !== 0) {
+      throw new Error(
+        `${String(commands[index]?.join(' '))}: exit ${String(exitStatus)}\n${stderr}`,
+      );
+    }
+    runs[index]?.push({
+      startMs: start / 1000,
+      wallMs: wall / 1000,
+      cpuMs: cpu / 1000,
+      peakMb: peak / 1024,
+    });
+  }
+  return runs;
+}
+
+/**
+ * Runs commands in turn, and makes medians of it.
  *
  * @param {number} rounds
  * @param {readonly (readonly string[])[]} commands the first is the yardstick
@@ -26,41 +63,27 @@ const NICE = ['nice', '-n', '-20'];
  * @throws Error when a run fails
  */
 export function measure(rounds, commands) {
-  const measurer = path.join(import.meta.dirname, 'measure.pl');
-  const args = [...NICE, 'perl', measurer, String(rounds)];
-  const [program = '', ...rest] = [...args, ...commands.flatMap((command) => [':::', ...command])];
-  const { status, stdout, stderr } = spawnSync(program, rest, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(stderr);
-  /** @type {number[][][]} */
-  const runs = commands.map(() => []);
-  for (const line of stdout.trim().split('\n')) {
-    const [, index = 0, wall = 0, cpu = 0, peak = 0, exitStatus] = line.split(' ').map(Number);
-    if (exitStatus !== 0) {
-      throw new Error(
-        `${String(commands[index]?.join(' '))}: exit ${String(exitStatus)}\n${stderr}`,
-      );
-    }
-    runs[index]?.push([wall, cpu, peak]);
-  }
+  const runs = runInTurn(rounds, commands);
+  const [yardstick = []] = runs;
   return runs.map((ofCommand) => {
-    /** @param {number} what */
-    const middle = (what) => median(ofCommand.map((run) => run[what] ?? NaN));
-    /** @param {number} what */
+    /** @param {keyof Run} what */
+    const middle = (what) => median(ofCommand.map((run) => run[what]));
+    /** @param {keyof Run} what */
     const ratio = (what) =>
-      median(ofCommand.map((run, round) => (run[what] ?? NaN) / (runs[0]?.[round]?.[what] ?? NaN)));
+      median(ofCommand.map((run, round) => run[what] / (yardstick[round]?.[what] ?? NaN)));
     return {
-      wallMs: middle(0) / 1000,
-      cpuMs: middle(1) / 1000,
-      peakMb: middle(2) / 1024,
-      wallRatio: ratio(0),
-      cpuRatio: ratio(1),
-      peakRatio: ratio(2),
+      wallMs: middle('wallMs'),
+      cpuMs: middle('cpuMs'),
+      peakMb: middle('peakMb'),
+      wallRatio: ratio('wallMs'),
+      cpuRatio: ratio('cpuMs'),
+      peakRatio: ratio('peakMb'),
     };
   });
 }
 
 /** @param {number[]} values */
-function median(values) {
+export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? NaN;
 }

@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT } from '../../build/bundle.mjs';
+import { withMarks } from './marks.mjs';
 
 /** Files of the measurement, on the /run of its own. */
 const FOLDER = '/run/bench';
@@ -33,11 +34,15 @@ function ip(...lines) {
  */
 function serve(command, args) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  child.unref(); // it ends with the namespaces
   return new Promise((resolve, reject) => {
     child.once('exit', (status) => {
       reject(new Error(`${command} ended with ${String(status)}`));
     });
-    child.stdout.once('data', resolve);
+    child.stdout.once('data', () => {
+      child.stdout.destroy();
+      resolve(undefined);
+    });
   });
 }
 
@@ -93,19 +98,48 @@ const PASSES = {
 };
 
 /**
+ * Makes copies of the executables and of the empty program that have marks in them.
+ *
+ * @param {string} file that each of their runs appends a line to
+ */
+export function markAll(file) {
+  const folder = path.join(FOLDER, 'marked');
+  mkdirSync(folder);
+  for (const name of [...Object.keys(PASSES), 'ha-status']) {
+    const text = readFileSync(path.join(EXECUTABLES, name), 'utf8');
+    writeFileSync(path.join(folder, name), withMarks(text, file));
+  }
+  const empty = path.join(folder, 'empty');
+  writeFileSync(empty, withMarks('', file));
+  return { folder, empty };
+}
+
+/**
+ * Passes until nothing changes any more, so that the measured ones change nothing.
+ *
+ * @param {readonly (readonly string[])[]} commands
+ */
+export function settle(commands) {
+  for (let pass = 0; pass < 3; pass += 1) {
+    for (const [program = '', ...args] of commands) spawnSync(program, args);
+  }
+}
+
+/**
  * The commands to measure, by name.
  *
  * @param {string} node path of the Node to run them with
+ * @param {string} [folder] of the executables
  * @returns {Readonly<Record<string, readonly string[]>>}
  */
-export function passesOn(node) {
+export function passesOn(node, folder = EXECUTABLES) {
   const passes = Object.entries(PASSES).map(([name, args]) => [
     name,
-    [node, path.join(EXECUTABLES, name), '--lease', 'off', ...args],
+    [node, path.join(folder, name), '--lease', 'off', ...args],
   ]);
   return {
     ...Object.fromEntries(passes),
-    'ha-status': [node, path.join(EXECUTABLES, 'ha-status')],
+    'ha-status': [node, path.join(folder, 'ha-status')],
   };
 }
 
