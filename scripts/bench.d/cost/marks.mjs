@@ -52,7 +52,9 @@ const END = 'end: exit handlers';
  * @param {string} end what to call what comes after the program
  */
 function recorder(file, end) {
-  const { hrtime, resourceUsage, moduleLoadList } = process;
+  const { hrtime, resourceUsage } = process;
+  /** @type {string[]} */
+  const moduleLoadList = Reflect.get(process, 'moduleLoadList');
   const load = process.getBuiltinModule;
   const fs = load('node:fs');
   /** @type {[string, number, number, number, number][]} */
@@ -73,7 +75,7 @@ function recorder(file, end) {
   };
   mark('node');
   mark('begin');
-  process.getBuiltinModule = (id) => {
+  process.getBuiltinModule = (/** @type {string} */ id) => {
     const [before, loaded] = [current, moduleLoadList.length];
     mark(`module ${id.replace('node:', '')}`);
     const found = load(id);

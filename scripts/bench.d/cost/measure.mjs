@@ -11,6 +11,7 @@ import path from 'node:path';
  * @property {number} peakMb
  * @property {number} wallRatio
  * @property {number} cpuRatio
+ * @property {readonly number[]} cpuRatioRange its quartiles
  * @property {number} peakRatio
  */
 
@@ -59,33 +60,54 @@ export function runInTurn(rounds, commands) {
  *
  * @param {number} rounds
  * @param {readonly (readonly string[])[]} commands the first is the yardstick
+ * @param {number} [starter] which of them does nothing but start the last one, whose own wall and
+ *   CPU time in the same round is then not counted as its
  * @returns {Cost[]} one per command
  * @throws Error when a run fails
  */
-export function measure(rounds, commands) {
+export function measure(rounds, commands, starter = -1) {
   const runs = runInTurn(rounds, commands);
   const [yardstick = []] = runs;
-  return runs.map((ofCommand) => {
+  const started = runs.at(-1) ?? [];
+  return runs.map((all, index) => {
+    const own = index !== starter ? all : all.map((run, round) => less(run, started[round] ?? run));
     /** @param {keyof Run} what */
-    const middle = (what) => median(ofCommand.map((run) => run[what]));
+    const middle = (what) => median(own.map((run) => run[what]));
     /** @param {keyof Run} what */
-    const ratio = (what) =>
-      median(ofCommand.map((run, round) => run[what] / (yardstick[round]?.[what] ?? NaN)));
+    const ratios = (what) => own.map((run, round) => run[what] / (yardstick[round]?.[what] ?? NaN));
     return {
       wallMs: middle('wallMs'),
       cpuMs: middle('cpuMs'),
       peakMb: middle('peakMb'),
-      wallRatio: ratio('wallMs'),
-      cpuRatio: ratio('cpuMs'),
-      peakRatio: ratio('peakMb'),
+      wallRatio: median(ratios('wallMs')),
+      cpuRatio: median(ratios('cpuMs')),
+      cpuRatioRange: [quantile(ratios('cpuMs'), 0.25), quantile(ratios('cpuMs'), 0.75)],
+      peakRatio: median(ratios('peakMb')),
     };
   });
 }
 
-/** @param {number[]} values */
+/**
+ * @param {Run} run
+ * @param {Run} part
+ * @returns {Run}
+ */
+function less(run, part) {
+  return { ...run, wallMs: run.wallMs - part.wallMs, cpuMs: run.cpuMs - part.cpuMs };
+}
+
+/** @param {readonly number[]} values */
 export function median(values) {
+  return quantile(values, 0.5);
+}
+
+/**
+ * @param {readonly number[]} values
+ * @param {number} share of the values that lies below
+ */
+function quantile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
+  return sorted[Math.floor(sorted.length * share)] ?? NaN;
 }
 
 /**
@@ -95,7 +117,17 @@ export function median(values) {
  */
 export function countProcesses(command) {
   const trace = ['-f', '-qq', '-e', 'signal=none', '-e', 'trace=clone,clone3,fork,vfork'];
-  const { stderr } = spawnSync('strace', [...trace, ...command], { encoding: 'utf8' });
+  const program = inNamespace(command);
+  const { stderr } = spawnSync('strace', [...trace, ...program], { encoding: 'utf8' });
   const starts = stderr.split('\n').filter((line) => /(?:clone3?|v?fork)\(/.test(line));
   return 1 + starts.filter((line) => !line.includes('CLONE_THREAD')).length;
+}
+
+/**
+ * @param {readonly string[]} command for measure.pl
+ * @returns {readonly string[]} one that any program can run
+ */
+export function inNamespace([first = '', ...rest]) {
+  const name = /^netns:(.*)/.exec(first)?.[1];
+  return name === undefined ? [first, ...rest] : ['ip', 'netns', 'exec', name, ...rest];
 }
