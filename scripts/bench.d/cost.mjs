@@ -1,15 +1,27 @@
 import { spawnSync } from 'node:child_process';
-import { readlinkSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { costOfTrackScripts } from './cost/keepalived.mjs';
 import { countProcesses, measure } from './cost/measure.mjs';
-import { crowdsOn, EMPTY, OTHERS, passesOn, prepareSite, removeCrowds } from './cost/site.mjs';
+import { isInOwnNamespaces } from './cost/own-namespaces.mjs';
+import {
+  COMMAND,
+  crowdsOn,
+  EMPTY,
+  OTHERS,
+  passesOn,
+  prepareSite,
+  settle,
+  TRACK_SCRIPTS,
+} from './cost/site.mjs';
+import { CROWD_TARGETS, passTargets, PEAK_TARGET } from './cost/targets.mjs';
 
 const HELP = `Usage: scripts/bench cost [OPTION...]
 
 Measures what passes that change nothing cost, as ratios to an empty program on the same Node, and
-beside that what other checks cost. Runs are made in turn; the figures are medians. Needs root, and
-about two minutes for each Node. All of it happens in namespaces of its own.
+beside that what other checks cost. Runs are made in turn; a ratio is the median of those of all
+rounds, with the quartiles of the CPU ratio beside it. Needs root and keepalived, four minutes, and
+about two for each Node. All of it happens in namespaces of its own.
 
   --rounds N      runs of each command (default: 40)
   --node PATH     a Node to measure with (repeatable; default: the one that runs this)
@@ -20,79 +32,99 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '40' },
     node: { type: 'string', multiple: true, default: [process.execPath] },
     help: { type: 'boolean', default: false },
-    inside: { type: 'string' },
   },
 });
+const rounds = Number(values.rounds);
 
-const ownNetwork = readlinkSync('/proc/self/ns/net');
 if (values.help) process.stdout.write(HELP);
-else if (values.inside === undefined) runInside();
-else await bench();
-
-/** Starts itself anew, in namespaces that end with it. */
-function runInside() {
-  const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
-  const again = [process.execPath, ...process.argv.slice(1), '--inside', ownNetwork];
-  const { status } = spawnSync('unshare', [...namespaces, ...again], { stdio: 'inherit' });
-  process.exitCode = status ?? 1;
-}
+else if (isInOwnNamespaces()) await bench();
 
 async function bench() {
-  if (values.inside === ownNetwork) throw new Error('this is no network namespace of its own');
   await prepareSite();
-  const rounds = Number(values.rounds);
   for (const node of values.node) {
     const version = String(spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout).trim();
+    const empty = [node, EMPTY];
     const passes = passesOn(node);
-    settle(Object.values(passes));
+    const crowds = crowdsOn(node);
+    settle([...Object.values(passes), ...Object.values(crowds)]);
+    const commands = {
+      'empty program': empty,
+      'empty program again': empty, // shows how much of a ratio is chance
+      ...passes,
+    };
     table(
-      `Node ${version}: ratios to an empty program (load ${String(loadavg()[0])})`,
-      { 'empty program': [node, EMPTY], ...passes },
-      rounds,
+      `Node ${version}: ratios to an empty program`,
+      commands,
+      passTargets(version),
+      PEAK_TARGET,
     );
-    for (const [name, crowd] of Object.entries(crowdsOn(node))) {
-      settle([crowd]);
-      table(`Node ${version}: ${name}`, { 'empty program': [node, EMPTY], [name]: crowd }, rounds);
-      removeCrowds();
-    }
+    table(`Node ${version}: ratios to one instance`, crowds, CROWD_TARGETS, Infinity);
   }
   const [node = process.execPath] = values.node;
   const dns = passesOn(node)['dns-probe'] ?? [];
-  table('Other checks: ratios to dns-probe', { 'dns-probe': dns, ...OTHERS }, rounds);
-}
-
-/**
- * Passes until nothing changes any more, so that the measured ones change nothing.
- *
- * @param {readonly (readonly string[])[]} commands
- */
-function settle(commands) {
-  for (let pass = 0; pass < 3; pass += 1) {
-    for (const [program = '', ...args] of commands) spawnSync(program, args);
-  }
+  table('Other checks: ratios to dns-probe', { 'dns-probe': dns, ...OTHERS }, {}, Infinity);
+  trackScripts();
 }
 
 /**
  * @param {string} title
- * @param {Readonly<Record<string, readonly string[]>>} commands
- * @param {number} rounds
+ * @param {Readonly<Record<string, readonly string[]>>} commands the first is the yardstick
+ * @param {Readonly<Record<string, number>>} targets by name of a command: what its ratios of wall
+ *   and CPU are to be at most
+ * @param {number} peakTarget what the ratio of memory is to be at most, for those that have a target
  */
-function table(title, commands, rounds) {
-  const costs = measure(rounds, Object.values(commands));
+function table(title, commands, targets, peakTarget) {
+  const names = Object.keys(commands);
+  const isExec = (/** @type {string} */ name) => name === 'exec-probe';
+  const alone = names.some(isExec) ? [[COMMAND]] : [];
+  const costs = measure(rounds, [...Object.values(commands), ...alone], names.findIndex(isExec));
   const lines = Object.entries(commands).map(([name, command], index) => {
     const cost = costs[index];
     if (cost === undefined) throw new Error(`${name} was not measured`);
-    const { wallMs, cpuMs, peakMb, wallRatio, cpuRatio, peakRatio } = cost;
+    const { wallMs, cpuMs, peakMb, wallRatio, cpuRatio, cpuRatioRange, peakRatio } = cost;
+    const target = targets[name];
     const cells = [
-      name,
+      isExec(name) ? `${name}, less its command` : name,
       countProcesses(command),
       ...[wallMs, cpuMs, peakMb].map((figure) => figure.toFixed(1)),
-      ...[wallRatio, cpuRatio, peakRatio].map((figure) => figure.toFixed(2)),
+      wallRatio.toFixed(2),
+      cpuRatio.toFixed(2),
+      cpuRatioRange.map((ratio) => ratio.toFixed(2)).join('-'),
+      peakRatio.toFixed(2),
+      target === undefined ? '' : target.toFixed(2),
+      target === undefined ? '' : missed(cost, target, peakTarget),
     ];
     return `| ${cells.join(' | ')} |`;
   });
-  console.log(`${title}\n
-| | processes | wall ms | CPU ms | peak MB | wall ratio | CPU ratio | peak ratio |
-|---|---|---|---|---|---|---|---|
+  console.log(`${title} (${rounds} rounds, load ${loadavg()[0]?.toFixed(1)})\n
+| | processes | wall ms | CPU ms | peak MB | wall ratio | CPU ratio | quartiles | peak ratio | target | |
+|---|---|---|---|---|---|---|---|---|---|---|
+${lines.join('\n')}\n`);
+}
+
+/**
+ * @param {import('./cost/measure.mjs').Cost} cost
+ * @param {number} target
+ * @param {number} peakTarget
+ */
+function missed({ wallRatio, cpuRatio, peakRatio }, target, peakTarget) {
+  const misses = [
+    ...(wallRatio > target ? ['wall'] : []),
+    ...(cpuRatio > target ? ['CPU'] : []),
+    ...(peakRatio > peakTarget ? ['peak'] : []),
+  ];
+  return misses.length === 0 ? 'met' : `missed: ${misses.join(', ')}`;
+}
+
+function trackScripts() {
+  const costs = costOfTrackScripts(Object.values(TRACK_SCRIPTS));
+  const lines = Object.keys(TRACK_SCRIPTS).map((name, index) => {
+    const { cpuMs = NaN, peakMb = NaN } = costs[index] ?? {};
+    // A process that keepalived forks becomes the script.
+    return `| ${name} | 1 | ${cpuMs.toFixed(1)} | ${peakMb.toFixed(1)} |`;
+  });
+  console.log(`Each run of a track_script of keepalived (load ${loadavg()[0]?.toFixed(1)}); peak: of keepalived, which stays\n
+| | processes | CPU ms | peak MB |
+|---|---|---|---|
 ${lines.join('\n')}\n`);
 }

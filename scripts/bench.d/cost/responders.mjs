@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 
 /**
  * Servers that answer at once, so that what is measured is the probe: DNS, RADIUS, a syslog daemon
- * that sends everything back, and HTTP. One argument, an address: only TCP port 80 there.
+ * that sends everything back, and HTTP. With addresses as arguments: only TCP port 80 there.
  * Says `ready` when all listen.
  */
 
@@ -71,13 +71,13 @@ function serveHttp(port, address) {
   });
 }
 
-const [address] = process.argv.slice(2);
-await (address === undefined
+const addresses = process.argv.slice(2);
+await (addresses.length === 0
   ? Promise.all([
       serveUdp(53, dnsAnswer),
       serveUdp(18120, radiusAnswer),
       serveUdp(5514, (message) => message, 5515),
       serveHttp(3128, '127.0.0.1'),
     ])
-  : serveHttp(80, address));
+  : Promise.all(addresses.map((address) => serveHttp(80, address))));
 console.log('ready');
