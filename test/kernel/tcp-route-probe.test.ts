@@ -1,4 +1,4 @@
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ROOT, start } from '../support/executable.ts';
@@ -288,17 +288,20 @@ describe('the lease', () => {
 
   test('that ran out is swept by the next pass of any instance of any probe', async () => {
     await site.listen('80');
-    for (const address of [V4, V6]) await pass('--lease', '2s', 'bond0', address, '80');
+    // A lease long enough for the two passes below, on a machine that is busy.
+    for (const address of [V6, V4]) await pass('--lease', '6s', 'bond0', address, '80');
     expect(await site.routes(V4)).toHaveLength(1);
     const other = ['-a', '198.51.100.1', '-i', 'other', '--', 'true'];
     expect(await site.run('exec-probe', other)).toMatchObject({ exitCode: 0 });
     expect(await site.routes(V4)).toHaveLength(1); // in time
-    await new Promise((resolve) => setTimeout(resolve, 2200));
-    const sweep = await site.run('exec-probe', other);
-    expect(sweep).toMatchObject({ exitCode: 0 });
-    expect(sweep.stderr).toContain(`withdrew ${V4}/32 dev bond0 (proto 121): its lease ran out`);
-    expect(await site.routes(V4)).toEqual([]);
-    expect(await site.routes(V6)).toEqual([]);
+    let said = '';
+    await until('the sweep', async () => {
+      const sweep = await site.run('exec-probe', other);
+      expect(sweep).toMatchObject({ exitCode: 0 });
+      said += sweep.stderr;
+      return [...(await site.routes(V4)), ...(await site.routes(V6))].length === 0;
+    });
+    expect(said).toContain(`withdrew ${V4}/32 dev bond0 (proto 121): its lease ran out`);
     expect((await site.run('exec-probe', other)).stderr).toBe('');
     // Its own next pass starts from what the kernel shows.
     const own = await site.probe(['bond0', V4, '80']);
@@ -308,13 +311,14 @@ describe('the lease', () => {
 
   test('runs out under a verdict that stays unknown', async () => {
     await site.listen('80');
-    await pass('--lease', '2s', 'bond0', V4, '80');
-    const unclear = ['--lease', '2s', '--source', '198.18.0.9', 'bond0', V4, '80'];
+    await pass('--lease', '6s', 'bond0', V4, '80');
+    const unclear = ['--lease', '6s', '--source', '198.18.0.9', 'bond0', V4, '80'];
     expect(await pass(...unclear)).toMatchObject({ exitCode: 69 });
     expect(await site.routes(V4)).toHaveLength(1);
-    await new Promise((resolve) => setTimeout(resolve, 2200));
-    expect(await pass(...unclear)).toMatchObject({ exitCode: 69 });
-    expect(await site.routes(V4)).toEqual([]);
+    await until('the end of the lease', async () => {
+      expect(await pass(...unclear)).toMatchObject({ exitCode: 69 });
+      return (await site.routes(V4)).length === 0;
+    });
   });
 
   test('is given anew to what is left behind when the state folder is emptied', async () => {
@@ -372,8 +376,9 @@ describe('an instance with a route', () => {
     const child = await start('tcp-route-probe', [...folders, '--timeout', '20s', '-v', ...SEED], {
       namespace: site.node,
     });
-    await until('the lock', () => child.running);
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await until('the lock', () =>
+      readdirSync(site.stateDir).includes(`tcp-route-probe-${V4}.lock`),
+    );
     child.signal('SIGTERM');
     expect(await child.finished).toMatchObject({ exitCode: 0 });
     expect(await site.routes(V4)).toEqual([]);

@@ -1,7 +1,14 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { runCommand } from '../support/child.ts';
+import { runCommand, type Finished } from '../support/child.ts';
 import { Daemon } from '../support/daemon.ts';
 import { DnsSite } from '../support/dns-site.ts';
 import { ROOT, run } from '../support/executable.ts';
@@ -111,6 +118,37 @@ describe('ha-status --plugin', () => {
     expect(two.stdout).toMatch(/^ANYCAST OK - two: suspended by manual/);
   });
 
+  test('is what check_nrpe gets over the network from an agent without privilege', async () => {
+    const file = path.join(site.folder, 'ha-status');
+    copyFileSync(plugin, file);
+    const settings = path.join(site.folder, 'nrpe.cfg');
+    const command = `${process.execPath} ${file} --plugin --state-dir ${site.stateDir}`;
+    const commands = ['one', 'two'].map((name) => `command[${name}]=${command} ${name}\n`);
+    writeFileSync(
+      settings,
+      `nrpe_user=nagios\nnrpe_group=nogroup\nallowed_hosts=127.0.0.1\nserver_address=127.0.0.1\n${commands.join('')}`,
+    );
+    const agent = await Daemon.start({
+      namespace: site.namespace,
+      program: '/usr/sbin/nrpe',
+      args: ['-c', settings, '-f', '-n'],
+      ready: () => isListening(site.namespace, 'tcp', '127.0.0.1:5666'),
+    });
+    const ask = (name: string): Promise<Finished> =>
+      site.namespace.exec('/usr/lib/nagios/plugins/check_nrpe', [
+        ...['-n', '-2', '-H', '127.0.0.1', '-t', '20', '-c', name],
+      ]);
+    expect(await ask('one')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^ANYCAST OK - 1 advertised ?\|/) as string,
+    });
+    expect(await ask('two')).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringMatching(/^ANYCAST WARNING - two: suspended by manual ?\|/) as string,
+    });
+    await agent.stop();
+  });
+
   test('prints one line, with performance data as the guidelines have it', async () => {
     const args = ['--plugin', '--state-dir', site.stateDir];
     const { stdout, exitCode } = await run(plugin, args, { namespace: site.namespace });
@@ -127,15 +165,16 @@ describe('ha-status --plugin', () => {
 
 describe('ha-status --watch', () => {
   test('shows a fresh table each second on a terminal, until it is interrupted', async () => {
-    const command = `${path.join(ROOT, 'dist/ha-status')} --watch --state-dir ${site.stateDir}`;
-    // script(1) gives it a terminal.
+    // script(1) gives it a terminal, and starts it by a shell, which says its pid and becomes it.
+    const command = `echo "pid $$"; exec ${path.join(ROOT, 'dist/ha-status')} --watch --state-dir ${site.stateDir}`;
     const child = await site.namespace.spawn('script', ['-qefc', command, '/dev/null'], {
+      env: { ...process.env, SHELL: '/bin/sh' },
       timeoutMs: 60_000,
     });
     const tables = (): number => child.output.split('\u001b[H').length - 1;
-    await until('three tables', () => tables() >= 3, { timeoutMs: 40_000 });
+    await until('three tables', () => tables() >= 3);
     expect(child.output).toMatch(/one +advertised +up/);
-    await runCommand('pkill', ['-INT', '-P', String(child.pid)]);
-    await child.finished;
+    process.kill(Number(/^pid (\d+)/.exec(child.output)?.[1]), 'SIGINT');
+    expect((await child.finished).exitCode).toBe(0);
   });
 });

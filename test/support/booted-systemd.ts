@@ -129,14 +129,18 @@ export class BootedSystemd {
       { timeoutMs: 1_800_000, env: { PATH: process.env['PATH'] } },
     );
     const { pid } = this.#init;
-    await until('systemd up', async () => {
-      if (this.#init?.running !== true) return true;
-      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
-      this.#pid = Number(children.split(' ')[0]);
-      if (this.#pid === 0) return false;
-      const { stdout } = await this.run('systemctl', 'is-system-running');
-      return ['running', 'degraded'].includes(stdout.trim());
-    });
+    await until(
+      'systemd up',
+      async () => {
+        if (this.#init?.running !== true) return true;
+        const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+        this.#pid = Number(children.split(' ')[0]);
+        if (this.#pid === 0) return false;
+        const { stdout } = await this.run('systemctl', 'is-system-running');
+        return ['running', 'degraded'].includes(stdout.trim());
+      },
+      { timeoutMs: 60_000 },
+    );
     if (!this.#init.running) throw new Error(`systemd ended: ${this.#init.output}`);
   }
 

@@ -175,7 +175,7 @@ describe('a pass that does not go well', () => {
     await machine.must('systemctl', 'stop', 'dns-probe@nowhere.timer');
   });
 
-  test('a state that cannot be written and a bad configuration are, and OnFailure sees them', async () => {
+  test('what is our fault, the kernel or the configuration is one, and OnFailure sees it', async () => {
     machine.write(
       '/etc/systemd/system/alarm@.service',
       '[Service]\nType=oneshot\nExecStart=/bin/touch /run/alarm-%i\n',
@@ -190,10 +190,23 @@ describe('a pass that does not go well', () => {
     );
     machine.configure('readonly', 'address = "192.0.2.5"\n');
     machine.configure('wrong', 'adress = "192.0.2.5"\n');
+    machine.configure('bug', 'address = "192.0.2.5"\n');
+    machine.write('/root/hook.cjs', "Date.now = () => { throw new TypeError('broken here'); };\n");
+    machine.write(
+      '/etc/systemd/system/dns-probe@bug.service.d/test.conf',
+      `[Service]\nExecStart=\nExecStart=${process.execPath} --require /root/hook.cjs /usr/local/sbin/dns-probe --config /etc/anycast-ha/%i.toml\nProtectHome=no\n`,
+    );
+    machine.configure('refused', 'address = "2001:db8::5"\ninterface = "plain0"\nrise = 1\n');
+    await machine.namespace.ip('link add plain0 type veth peer name plain1');
+    for (const end of ['plain0', 'plain1']) await machine.namespace.ip(`link set ${end} up`);
+    const disable = 'net.ipv6.conf.plain0.disable_ipv6=1';
+    await machine.namespace.exec('sysctl', ['-qw', disable]);
     await machine.must('systemctl', 'daemon-reload');
     for (const [instance, status] of [
       ['readonly', '74'],
       ['wrong', '78'],
+      ['bug', '70'],
+      ['refused', '71'],
     ] as const) {
       const service = `dns-probe@${instance}.service`;
       expect((await machine.run('systemctl', 'start', service)).exitCode).toBe(1);

@@ -1,8 +1,8 @@
-import { readdirSync } from 'node:fs';
 import { checkFolder, instancePaths } from '../state/state-folder.ts';
 import { claimedInstances } from '../state/claims.ts';
+import { namesIn } from '../state/names-in.ts';
 import { suspendedInstances } from '../state/suspensions.ts';
-import { errnoOf, messageOf, NoSuchInstanceError, StateError } from '../system/errors.ts';
+import { NoSuchInstanceError } from '../system/errors.ts';
 import type { NodeContext } from './node-context.ts';
 import { suspensionFolders } from './suspension-reading.ts';
 
@@ -38,13 +38,4 @@ export function selectInstances(
   if (stranger === undefined) return [...new Set(names)];
   const others = known.size === 0 ? 'none ran yet' : `known are ${[...known].sort().join(', ')}`;
   throw new NoSuchInstanceError(`no instance '${stranger}' (${others})`);
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw new StateError(`cannot read ${folder}: ${messageOf(error)}`, { cause: error });
-  }
 }

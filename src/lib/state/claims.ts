@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
+import { mkdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, messageOf, StateError } from '../system/errors.ts';
+import { namesIn } from './names-in.ts';
 
 /**
  * Claims: which instance owns which service address, one exclusive file per address in
@@ -66,15 +67,6 @@ export function claimedAddresses(folder: string, instance: string): readonly str
 /** The instances that own any address. Throws StateError. */
 export function claimedInstances(folder: string): readonly string[] {
   return namesIn(folder).flatMap((address) => claimOwner(folder, address) ?? []);
-}
-
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw new StateError(`cannot read ${folder}: ${messageOf(error)}`, { cause: error });
-  }
 }
 
 function makeFolder(folder: string): void {

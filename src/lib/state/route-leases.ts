@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
+import { mkdirSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeIfPresent } from '../system/atomic-file.ts';
 import { bootOf, type Clock, type Moment } from '../system/clock.ts';
 import { errnoOf, messageOf, StateError } from '../system/errors.ts';
+import { namesIn } from './names-in.ts';
 
 /**
  * Leases of routes: until when each may stay without another good pass. The kernel keeps that
@@ -84,14 +85,7 @@ export function routeLeasesIn(
 
 /** All leases. Throws StateError. */
 export function routeLeases(folder: string, now: Moment): readonly RouteLease[] {
-  let names: readonly string[];
-  try {
-    names = readdirSync(folder);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw new StateError(`cannot read ${folder}: ${messageOf(error)}`, { cause: error });
-  }
-  return names.flatMap((name) =>
+  return namesIn(folder).flatMap((name) =>
     name.startsWith('.') ? [] : (routeLease(folder, name, now) ?? []),
   );
 }

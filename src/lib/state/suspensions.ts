@@ -1,4 +1,4 @@
-import { readdirSync, unlinkSync } from 'node:fs';
+import { unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { syncFolder, writeFileAtomically } from '../system/atomic-file.ts';
@@ -8,6 +8,7 @@ import { errnoOf, messageOf, StateError } from '../system/errors.ts';
 import { makeFolders } from '../system/make-folders.ts';
 import { livenessOf, type ProcessIdentity } from '../system/process-identity.ts';
 import { randomHex } from '../system/random.ts';
+import { namesIn } from './names-in.ts';
 
 /**
  * Suspensions: one file per instance and holder, `INSTANCE@HOLDER.json`, in STATE-DIR/suspensions
@@ -138,7 +139,7 @@ export function activeSuspensions(
 
 /** The instances that have a suspension file, in force or not. Throws StateError. */
 export function suspendedInstances(folders: readonly string[]): readonly string[] {
-  const names = folders.flatMap((folder) => namesIn(folder));
+  const names = folders.flatMap(suspensionsIn);
   return [...new Set(names.map((name) => name.slice(0, name.indexOf('@'))))];
 }
 
@@ -186,18 +187,13 @@ function suspensionPath(folder: string, instance: string, holder: string): strin
   return join(folder, `${instance}@${holder}${SUFFIX}`);
 }
 
-function namesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder).filter((name) => name.includes('@') && name.endsWith(SUFFIX));
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
-    throw new StateError(`cannot read the suspensions: ${messageOf(error)}`, { cause: error });
-  }
+function suspensionsIn(folder: string): readonly string[] {
+  return namesIn(folder).filter((name) => name.includes('@') && name.endsWith(SUFFIX));
 }
 
 function holdersIn(folder: string, instance: string): readonly string[] {
   const prefix = `${instance}@`;
-  return namesIn(folder)
+  return suspensionsIn(folder)
     .filter((name) => name.startsWith(prefix))
     .map((name) => name.slice(prefix.length, -SUFFIX.length));
 }

@@ -340,10 +340,11 @@ describe('a suspension', () => {
 
   test('that cannot be read keeps a working service, and is said', async () => {
     const bench = await advertisingBench();
-    writeFileSync(path.join(bench.stateDir, 'suspensions'), 'a file in the place of the folder');
+    const folder = path.join(bench.stateDir, 'suspensions');
+    writeFileSync(folder, 'a file in the place of the folder');
     const report = await bench.pass();
     expect(report).toMatchObject({ exitStatus: 74, decision: { advertising: true } });
-    expect(bench.lines[0]).toContain('cannot read the suspensions');
+    expect(bench.lines[0]).toContain(`cannot read ${folder}: ENOTDIR`);
   });
 });
 

@@ -39,6 +39,24 @@ describe('reading', () => {
     expect(readState(written(), moment())).toEqual({ kind: 'valid', state: exampleState() });
   });
 
+  // Written by the executables of that release, and never changed since: upgrades read such a file.
+  test('understands what the first release wrote', () => {
+    const file = path.join(import.meta.dirname, 'fixtures/0.1.0/recursive.json');
+    const then = moment(2_692_000, 'ac44a9dc-95d5-4757-86b4-4390047d4960');
+    expect(readState(file, then)).toMatchObject({
+      kind: 'valid',
+      state: {
+        instance: 'recursive',
+        places: [{ address: '192.0.2.1', interface: 'lo' }],
+        health: { status: 'up', successes: 1, changedAtMs: 2_690_840 },
+        advertising: true,
+        transitions: 1,
+        leaseMs: 300_000,
+        lastPass: { status: 'up', detail: 'true: exit 0' },
+      },
+    });
+  });
+
   test('finds nothing where there is nothing', () => {
     expect(readState(newPath(), moment())).toEqual({
       kind: 'gap',
