@@ -24,7 +24,15 @@ afterAll(async () => {
 });
 
 function setting(): Parameters<typeof playScenario>[1] {
-  return { lab, method: 'probe', interval: 1, probe: PROBE, drainSeconds: 4, outSeconds: 1 };
+  return {
+    lab,
+    method: 'probe',
+    interval: 1,
+    probe: PROBE,
+    drainSeconds: 4,
+    outSeconds: 1,
+    phase: 0.5,
+  };
 }
 
 async function lostIn(scenario: string): Promise<Record<string, number>> {
