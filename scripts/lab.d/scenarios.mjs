@@ -130,13 +130,10 @@ export const SCENARIOS = {
     title: 'node dies, its link stays up',
     play: async ({ lab }, fault) => {
       fault();
-      for (const line of [
-        'add table inet cut',
-        'add chain inet cut in { type filter hook input priority 0 ; policy drop ; }',
-        'add chain inet cut out { type filter hook output priority 0 ; policy drop ; }',
-      ]) {
-        await lab.exec('near', 'nft', line.split(' '));
-      }
+      const drop = ['input', 'output'].map(
+        (hook) => `chain ${hook} { type filter hook ${hook} priority 0; policy drop; };`,
+      );
+      await lab.exec('near', 'nft', [`table inet cut { ${drop.join(' ')} }`]);
       await takenOver(lab);
     },
     restore: async ({ lab }) => {
