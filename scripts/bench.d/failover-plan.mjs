@@ -6,6 +6,7 @@
  * @typedef {object} Row
  * @property {string} nodes what the nodes run (see NODE_CONFIGURATIONS)
  * @property {string} timers one of TIMERS
+ * @property {boolean} nodeTimers whether the nodes have the routers' timers, in place of FRR's own
  * @property {string} scenario
  * @property {Method} method
  * @property {readonly string[]} probe options of dns-probe
@@ -29,8 +30,15 @@ const METHODS = /** @type {const} */ (['probe', 'loop', 'keepalived']);
  * @returns {Row}
  */
 function row(row) {
-  const usual = { nodes: 'redistribute', timers: 'FRR', method: /** @type {const} */ ('probe') };
-  return { ...usual, probe: QUICK, drainSeconds: 5, ...row };
+  return {
+    nodes: 'redistribute',
+    timers: 'FRR',
+    nodeTimers: false,
+    method: 'probe',
+    probe: (row.method ?? 'probe') === 'probe' ? QUICK : [],
+    drainSeconds: 5,
+    ...row,
+  };
 }
 
 /** With FRR's own timers: every scenario. */
@@ -38,16 +46,26 @@ const scenarios = METHODS.flatMap((method) => [
   ...['planned', 'restart', 'killed', 'frozen', 'servfail'].map((scenario) =>
     row({ scenario, method }),
   ),
-  row({ scenario: 'checker', method, probe: [...QUICK, '--lease', '10s'] }),
+  row({
+    scenario: 'checker',
+    method,
+    ...(method === 'probe' && { probe: withQuick('--lease', '10s') }),
+  }),
 ]);
 
+/** What no checker has a part in, and dns-probe as it is by default. */
 const only = [
   row({ scenario: 'killed', probe: [] }),
   row({ scenario: 'node' }),
   row({ scenario: 'link' }),
+];
+
+/** They last long and only count, so that they can be played side by side. */
+const flapping = [
   row({ scenario: 'flapping' }),
-  row({ scenario: 'flapping', probe: [...QUICK, '--hold-down', '20s'] }),
+  row({ scenario: 'flapping', probe: withQuick('--hold-down', '20s') }),
   row({ scenario: 'flapping', method: 'loop' }),
+  row({ scenario: 'flapping', method: 'keepalived' }),
 ];
 
 /** With slower routers, and with the service address in an area of its own (type 3). */
@@ -56,18 +74,43 @@ const slower = [
   { nodes: 'redistribute', timers: 'Cisco', drainSeconds: 5 },
   { nodes: 'network', timers: 'FRR', drainSeconds: 5 },
   { nodes: 'network', timers: 'Quagga', drainSeconds: 5 },
-  { nodes: 'network', timers: 'Cisco', drainSeconds: 30 },
+  { nodes: 'network', timers: 'Cisco', drainSeconds: 15 },
 ].flatMap((site) => [
   ...['planned', 'restart', 'killed'].map((scenario) => row({ ...site, scenario })),
   ...['planned', 'killed'].map((scenario) => row({ ...site, scenario, method: 'loop' })),
 ]);
 
-const tooShort = [row({ nodes: 'network', timers: 'Cisco', scenario: 'planned', drainSeconds: 5 })];
+/** What goes wrong: a drain that is too short, and nodes that are as slow as their routers. */
+const wrong = [
+  row({ nodes: 'network', timers: 'Cisco', scenario: 'planned', drainSeconds: 5 }),
+  ...['planned', 'restart'].map((scenario) =>
+    row({ nodes: 'network', timers: 'Quagga', nodeTimers: true, scenario }),
+  ),
+];
 
 const bird = ['planned', 'restart', 'killed'].map((scenario) => row({ nodes: 'bird', scenario }));
 
-/** The whole table, such that rows of the same lab follow each other. */
-export const PLAN = [...scenarios, ...only, ...slower, ...tooShort, ...bird];
+const bfd = [row({ nodes: 'bfd', scenario: 'node' })];
+
+/** The whole table. */
+export const PLAN = [...scenarios, ...only, ...bfd, ...flapping, ...slower, ...wrong, ...bird];
+
+/** @param {readonly string[]} more */
+function withQuick(...more) {
+  return [...QUICK, ...more];
+}
+
+/**
+ * How often a row is played. How much a killed service costs depends on the phase of the checker
+ * more than on anything else: a median takes more runs, at phases that are evenly spread.
+ *
+ * @param {Row} row
+ * @param {number} runs of an ordinary row
+ */
+export function runsOf({ scenario, nodes, timers }, runs) {
+  const isSpread = scenario === 'killed' && nodes === 'redistribute' && timers === 'FRR';
+  return isSpread ? Math.ceil(2.2 * runs) : runs;
+}
 
 /** @param {Row} row */
 export function describeChecker({ method, probe }) {
@@ -80,15 +123,48 @@ export function describeChecker({ method, probe }) {
  * @param {Row} row
  */
 export function describeRow(row) {
-  const { nodes, timers, scenario, drainSeconds } = row;
-  return `${scenario} | ${nodes} | ${timers} | ${describeChecker(row)} | drain ${drainSeconds}s`;
+  const { nodes, timers, nodeTimers, scenario, drainSeconds } = row;
+  const site = `${nodes} | ${timers}${nodeTimers ? ', nodes too' : ''}`;
+  return `${scenario} | ${site} | ${describeChecker(row)} | drain ${drainSeconds}s`;
+}
+
+/** @param {Row} row */
+export function isFlapping({ scenario }) {
+  return scenario === 'flapping';
 }
 
 /**
- * What tells the lab of a row from that of others.
+ * The rows that are played in one lab, one after the other: those of one kind of node and timers.
+ * A flapping one is alone.
  *
- * @param {Row} row
+ * @param {readonly Row[]} rows
+ * @returns {Row[][]} what lasts longest first
  */
-export function labOf({ nodes, timers, method, probe }) {
-  return JSON.stringify([nodes, timers, method, probe]);
+export function labsFor(rows) {
+  /** @type {Map<string, Row[]>} */
+  const labs = new Map();
+  for (const row of rows) {
+    const id = isFlapping(row) ? describeRow(row) : `${row.nodes} ${row.timers}`;
+    labs.set(id, [...(labs.get(id) ?? []), row]);
+  }
+  return [...labs.values()].sort((one, other) => secondsOf(other) - secondsOf(one));
+}
+
+/** Seconds that a run takes, about. */
+const SECONDS = { planned: 10, restart: 10, killed: 9, frozen: 10, servfail: 10, checker: 19 };
+
+/**
+ * How long one run of each of these rows takes, about.
+ *
+ * @param {readonly Row[]} rows
+ */
+function secondsOf(rows) {
+  return rows
+    .map((row) => {
+      const { scenario, nodes, timers, drainSeconds } = row;
+      const usual = SECONDS[/** @type {keyof typeof SECONDS} */ (scenario)] ?? 14;
+      const slow = nodes === 'network' && timers === 'Cisco' ? 18 : 0;
+      return (usual + slow + drainSeconds) * runsOf(row, 1);
+    })
+    .reduce((sum, seconds) => sum + seconds, 0);
 }

@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isRunning, run, signalProcess, startDetached, until } from './processes.mjs';
 import { namespaceOf, SERVICE } from './topology.mjs';
 
@@ -13,6 +14,9 @@ export const METHODS = /** @type {const} */ (['probe', 'loop', 'keepalived']);
 
 /** Name of the instance on each node. */
 export const INSTANCE = 'dns';
+
+/** Longer than any interval and check. */
+const NEXT_TICK_MS = 30_000;
 
 export class Checker {
   /**
@@ -29,6 +33,11 @@ export class Checker {
 
   get #pidFile() {
     return path.join(this.folder, 'pid');
+  }
+
+  /** Written when a check begins, whatever the method. */
+  get #tick() {
+    return path.join(this.folder, 'tick');
   }
 
   get stateDir() {
@@ -68,7 +77,7 @@ export class Checker {
    */
   startCommand(command) {
     mkdirSync(this.folder, { recursive: true });
-    const inside = ['netns', 'exec', this.namespace, ...command];
+    const inside = ['netns', 'exec', this.namespace, 'env', `TICK=${this.#tick}`, ...command];
     const pid = startDetached(path.join(this.folder, 'log'), 'ip', inside);
     writeFileSync(this.#pidFile, `${pid}\n`);
   }
@@ -107,6 +116,23 @@ export class Checker {
     await until(`${this.role}: checker ends`, () => !isRunning(pid), { everyMs: 20 });
   }
 
+  /** Kills it, and forgets all it knew. */
+  async remove() {
+    await this.kill();
+    rmSync(this.folder, { recursive: true });
+  }
+
+  /** Waits until it begins its next check. */
+  async nextTick() {
+    const began = () => statSync(this.#tick).mtimeMs;
+    const last = began();
+    const end = performance.now() + NEXT_TICK_MS;
+    while (began() === last) {
+      if (performance.now() > end) throw new Error(`${this.role}: no check for ${NEXT_TICK_MS} ms`);
+      await sleep(2);
+    }
+  }
+
   /**
    * Runs one of the executables against this node.
    *
@@ -125,7 +151,8 @@ export class Checker {
   #keepalived(interval) {
     const file = path.join(this.folder, 'keepalived.conf');
     const template = readFileSync(path.join(import.meta.dirname, 'keepalived.conf'), 'utf8');
-    writeFileSync(file, template.replaceAll('INTERVAL', interval));
+    const text = template.replaceAll('INTERVAL', interval).replaceAll('TICK', this.#tick);
+    writeFileSync(file, text);
     const [own, vrrp] = ['keepalived', 'vrrp'].map((name) => path.join(this.folder, `${name}.pid`));
     return ['keepalived', '-n', '-l', '-P', '-f', file, '-p', own ?? '', '-r', vrrp ?? ''];
   }

@@ -14,7 +14,7 @@ import { LABS, ROOT } from './paths.mjs';
 import { isRunning, mustRun, run, signalProcess, until } from './processes.mjs';
 import { Resolver } from './resolver.mjs';
 import { Routing } from './routing.mjs';
-import { makeNetwork, namespaceOf, NODES, ROLES, SERVICE, SPEAKERS } from './topology.mjs';
+import { makeNetwork, namespaceOf, NODES, ROLES, ROUTERS, SERVICE, SPEAKERS } from './topology.mjs';
 
 /** @typedef {import('./topology.mjs').Role} Role */
 /** @typedef {import('./topology.mjs').NodeRole} NodeRole */
@@ -24,14 +24,23 @@ import { makeNetwork, namespaceOf, NODES, ROLES, SERVICE, SPEAKERS } from './top
 /**
  * @typedef {object} LabOptions
  * @property {string} nodes what the nodes run: one of NODE_CONFIGURATIONS
- * @property {string} spf SPF timers in ms: delay, hold time, longest hold time; '' for FRR's own
+ * @property {string} spf SPF timers of the routers in ms: delay, hold time, longest hold time; ''
+ *   for FRR's own
+ * @property {boolean} nodeSpf whether the nodes have the same ones
  * @property {Method | 'none'} method what checks Unbound
  * @property {number} interval seconds between two passes
  * @property {readonly string[]} probe more options for dns-probe
  */
 
 /** @type {LabOptions} */
-export const DEFAULTS = { nodes: 'redistribute', spf: '', method: 'probe', interval: 1, probe: [] };
+export const DEFAULTS = {
+  nodes: 'redistribute',
+  spf: '',
+  nodeSpf: false,
+  method: 'probe',
+  interval: 1,
+  probe: [],
+};
 
 /** A lab that is up. All there is to know of it is in its folder and in the kernel. */
 export class Lab {
@@ -93,7 +102,7 @@ export class Lab {
 
   /** @param {LabOptions} options */
   async #build(options) {
-    writeFileSync(path.join(this.folder, 'options.json'), `${JSON.stringify(options)}\n`);
+    this.#remember(options);
     // A copy: a build in the meantime does not change what runs here.
     const bin = path.join(this.folder, 'bin');
     mkdirSync(bin);
@@ -102,13 +111,55 @@ export class Lab {
     }
     await makeNetwork(this.name);
     await Promise.all([
-      ...SPEAKERS.map((role) => this.routing[role].start(options.nodes, options.spf)),
+      ...SPEAKERS.map((role) => this.routing[role].start(options.nodes)),
       ...NODES.map((role) => this.resolver[role].start()),
     ]);
+    await this.#setTimers(options);
     await this.awaitAdjacencies();
     if (options.method === 'none') return;
     this.startCheckers(options.method, options.interval, options.probe);
     await this.awaitSteady();
+  }
+
+  /**
+   * Gives a lab that is up other timers and checkers; all else stays.
+   *
+   * @param {Omit<LabOptions, 'nodes'>} options
+   */
+  async change(options) {
+    const chosen = { ...this.options, ...options };
+    if (this.options.method !== 'none') await this.#removeCheckers();
+    this.#remember(chosen);
+    await this.#setTimers(chosen);
+    if (chosen.method === 'none') return;
+    this.startCheckers(chosen.method, chosen.interval, chosen.probe);
+    await this.awaitSteady();
+  }
+
+  async #removeCheckers() {
+    for (const role of NODES) {
+      await this.checker[role].remove();
+      for (const address of await this.addressesOf(role)) {
+        await this.exec(role, 'ip', ['address', 'delete', address, 'dev', 'lo']);
+      }
+      for (const family of ['-4', '-6']) {
+        await this.exec(role, 'ip', [family, 'route', 'flush', 'table', 'local', 'proto', '120']);
+      }
+    }
+  }
+
+  /** @param {LabOptions} options */
+  async #setTimers({ nodes, spf, nodeSpf }) {
+    const ofNodes = nodes === 'bird' ? [] : NODES;
+    await Promise.all([
+      ...ROUTERS.map((role) => this.routing[role].setSpfTimers(spf)),
+      ...ofNodes.map((role) => this.routing[role].setSpfTimers(nodeSpf ? spf : '')),
+    ]);
+  }
+
+  /** @param {LabOptions} options */
+  #remember(options) {
+    writeFileSync(path.join(this.folder, 'options.json'), `${JSON.stringify(options)}\n`);
   }
 
   /** The service addresses. */
@@ -181,7 +232,7 @@ export class Lab {
     await until(
       'the routers know each other',
       async () => {
-        for (const role of /** @type {const} */ (['r1', 'r2', 'r3'])) {
+        for (const role of ROUTERS) {
           const { routing } = this;
           const v4 = /** @type {Record<string, unknown>} */ (
             await routing[role].json('show ip ospf route')
@@ -218,18 +269,41 @@ export class Lab {
   }
 
   /**
-   * Whether all routers send the clients of both families to one node.
+   * Whether all routers send the clients of both families to one node. Asks the kernel, which
+   * costs the machine next to nothing, so that it can be asked while the client measures.
    *
    * @param {NodeRole} node
    */
   async allGoTo(node) {
-    const want = { near: 'node0 core0 core0', far: 'core0 core1 node0' }[node];
-    const { r1, r2, r3 } = await this.ways();
-    return ['v4', 'v6'].every(
-      (family) =>
-        [r1, r2, r3].map((way) => String(way[/** @type {'v4' | 'v6'} */ (family)])).join(' ') ===
-        want,
-    );
+    const want = { near: ['node0', 'core0', 'core0'], far: ['core0', 'core1', 'node0'] }[node];
+    for (const [index, role] of ROUTERS.entries()) {
+      for (const [family, address] of [
+        ['-4', SERVICE.v4],
+        ['-6', SERVICE.v6],
+      ]) {
+        const shown = await this.exec(role, 'ip', [
+          String(family),
+          'route',
+          'show',
+          String(address),
+        ]);
+        const devices = [...shown.matchAll(/ dev (\S+)/g)].map(([, device]) => device);
+        if (devices.join(' ') !== want[index]) return false;
+      }
+    }
+    return true;
+  }
+
+  /** @returns how many packets died in the routers because they went in circles, so far */
+  async circled() {
+    const died = { v4: 0, v6: 0 };
+    for (const role of ROUTERS) {
+      const text = await this.exec(role, 'cat', ['/proc/net/snmp', '/proc/net/snmp6']);
+      // The fifth number of a line without names: InHdrErrors, where IPv4 counts a TTL that ran out.
+      died.v4 += Number(/^Ip: (?:\d+ ){3}(\d+)/m.exec(text)?.[1]);
+      died.v6 += Number(/^Ip6InHdrErrors\s+(\d+)/m.exec(text)?.[1]);
+    }
+    return died;
   }
 
   /** Waits until both nodes advertise and all routers go to the near one. */

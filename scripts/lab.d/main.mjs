@@ -19,22 +19,26 @@ Unbound at either end. Needs root, FRR, Unbound, and the executables built.
   --name NAME      which lab: several can be up at once (default: lab)
 For up:
   --nodes CONF     what the nodes run: ${Object.keys(NODE_CONFIGURATIONS).join(', ')} (default: ${DEFAULTS.nodes})
-  --spf 'A B C'    SPF timers of all, in ms (default: FRR's own, 0 50 5000)
+  --spf 'A B C'    SPF timers of the routers, in ms (default: FRR's own, 0 50 5000)
+  --node-spf       the nodes have the same SPF timers
   --method METHOD  what checks Unbound: ${METHODS.join(', ')} or none (default: ${DEFAULTS.method})
   --interval S     seconds between two passes (default: ${DEFAULTS.interval})
   --probe='OPT..'  more options for dns-probe
 For run:
   --drain S        seconds (default: 5)
+  --phase P        when the fault comes: 0 when a check begins, 1 when the next one does
+                   (default: at random)
 `;
 
 /** @type {Readonly<Record<string, (operands: string[], options: Options) => Promise<void>>>} */
 const COMMANDS = {
-  up: async (_, { name, nodes, spf, method, interval, probe }) => {
+  up: async (_, { name, nodes, spf, method, interval, probe, ...more }) => {
     const known = [...METHODS, 'none'].find((it) => it === method);
     if (known === undefined) throw new Error(`there is no method '${method}'`);
     await Lab.up(name, {
       nodes,
       spf,
+      nodeSpf: more['node-spf'],
       method: /** @type {import('./checker.mjs').Method | 'none'} */ (known),
       interval: Number(interval),
       probe: probe.split(' ').filter(Boolean),
@@ -58,12 +62,20 @@ const COMMANDS = {
       );
     }
   },
-  run: async ([scenario = ''], { name, drain }) => {
+  run: async ([scenario = ''], { name, drain, phase }) => {
     const lab = Lab.open(name);
     const { method, interval, probe } = lab.options;
     if (method === 'none') throw new Error('nothing checks Unbound in this lab');
     const drainSeconds = Number(drain);
-    const setting = { lab, method, interval, probe, drainSeconds, outSeconds: 2 };
+    const setting = {
+      lab,
+      method,
+      interval,
+      probe,
+      drainSeconds,
+      outSeconds: 2,
+      phase: Number(phase),
+    };
     console.log(JSON.stringify(await playScenario(scenario, setting)));
   },
   // For ha-suspend, in the scenario that restarts Unbound.
@@ -84,7 +96,9 @@ const { values, positionals } = parseArgs({
     method: { type: 'string', default: DEFAULTS.method },
     interval: { type: 'string', default: String(DEFAULTS.interval) },
     probe: { type: 'string', default: DEFAULTS.probe.join(' ') },
+    'node-spf': { type: 'boolean', default: DEFAULTS.nodeSpf },
     drain: { type: 'string', default: '5' },
+    phase: { type: 'string', default: String(Math.random()) },
     help: { type: 'boolean', default: false },
   },
 });

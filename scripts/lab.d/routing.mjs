@@ -16,6 +16,7 @@ export const NODE_CONFIGURATIONS = {
   network: 'frr/node-network.conf',
   kernel: 'frr/node-kernel.conf',
   bird: 'bird/node.conf',
+  bfd: 'frr/node.conf',
 };
 
 const ROUTER_CONFIGURATION = 'frr/router.conf';
@@ -43,11 +44,17 @@ const OWN = {
 };
 
 /**
- * What the routers of nodes with BIRD have to change as well.
+ * What a configuration of nodes has them and their routers change as well, where the files say so.
  *
- * @type {readonly (readonly [string, string])[]}
+ * @type {Readonly<Record<string, readonly (readonly [string, string])[]>>}
  */
-const BESIDE_BIRD = [[' ipv6 ospf6 authentication', '! ipv6 ospf6 authentication']];
+const VARIANTS = {
+  bird: [['\n ipv6 ospf6 authentication', '\n! ipv6 ospf6 authentication']],
+  bfd: [
+    ['! ip ospf bfd', ' ip ospf bfd'],
+    ['! ipv6 ospf6 bfd', ' ipv6 ospf6 bfd'],
+  ],
+};
 
 /** A routing speaker of a lab. */
 export class Routing {
@@ -68,32 +75,30 @@ export class Routing {
    * Starts the daemons and gives them their configuration.
    *
    * @param {string} nodeConfiguration one of NODE_CONFIGURATIONS; routers have their own
-   * @param {string} spfTimers delay, hold time and longest hold time in ms, or '' for FRR's own
    * @throws {Error} when a daemon does not start or refuses a line
    */
-  async start(nodeConfiguration, spfTimers) {
+  async start(nodeConfiguration) {
     mkdirSync(this.folder, { recursive: true });
     const isNode = this.role === 'near' || this.role === 'far';
     const name = isNode ? NODE_CONFIGURATIONS[nodeConfiguration] : ROUTER_CONFIGURATION;
     if (name === undefined) throw new Error(`there is no configuration '${nodeConfiguration}'`);
     const file = path.join(this.folder, path.basename(name));
-    writeFileSync(file, this.#adapted(name, nodeConfiguration === 'bird'), { mode: 0o644 });
+    writeFileSync(file, this.#adapted(name, VARIANTS[nodeConfiguration] ?? []), { mode: 0o644 });
     if (isNode && nodeConfiguration === 'bird') {
       await this.#startBird(file);
       return;
     }
-    await this.#startFrr();
+    await this.#startFrr(nodeConfiguration === 'bfd' ? [...FRR_DAEMONS, 'bfdd'] : FRR_DAEMONS);
     await this.#load(file);
-    if (spfTimers !== '') await this.setSpfTimers(spfTimers);
   }
 
   /**
    * Changes the SPF timers while the daemons run.
    *
-   * @param {string} timers delay, hold time and longest hold time in ms
+   * @param {string} timers delay, hold time and longest hold time in ms, or '' for FRR's own
    */
   async setSpfTimers(timers) {
-    const throttle = `timers throttle spf ${timers}`;
+    const throttle = timers === '' ? 'no timers throttle spf' : `timers throttle spf ${timers}`;
     await this.configure(['router ospf', throttle, 'exit', 'router ospf6', throttle]);
   }
 
@@ -158,27 +163,28 @@ export class Routing {
 
   /**
    * @param {string} name
-   * @param {boolean} besideBird
+   * @param {readonly (readonly [string, string])[]} variant
    */
-  #adapted(name, besideBird) {
+  #adapted(name, variant) {
     let text = readFileSync(path.join(ROOT, 'scripts/routing', name), 'utf8');
-    const changes = [...OWN[this.role], ...(besideBird ? BESIDE_BIRD : [])];
-    for (const [from, to] of changes) text = text.replaceAll(from, to);
+    for (const [from, to] of [...OWN[this.role], ...variant]) text = text.replaceAll(from, to);
     return text;
   }
 
-  async #startFrr() {
+  /** @param {readonly string[]} daemons */
+  async #startFrr(daemons) {
     const group = (await mustRun('getent', ['group', 'frrvty'])).split(':')[2];
     const user = (await mustRun('id', ['-u', 'frr'])).trim();
     chownSync(this.folder, Number(user), Number(group));
     writeFileSync(path.join(this.folder, 'vtysh.conf'), '');
-    for (const daemon of FRR_DAEMONS) {
+    for (const daemon of daemons) {
       const zserv = path.join(this.folder, 'zserv.api');
       const line = [
         ...['netns', 'exec', this.namespace, path.join(FRR, daemon)],
         ...['-f', '/dev/null', '-z', zserv, '--vty_socket', this.folder],
         ...['-i', path.join(this.folder, `${daemon}.pid`), '-P', '0'],
         ...['--log', `file:${path.join(this.folder, `${daemon}.log`)}`],
+        ...(daemon === 'bfdd' ? ['--bfdctl', path.join(this.folder, 'bfdd.sock')] : []),
       ];
       const log = path.join(this.folder, `${daemon}.out`);
       const pid = startDetached(log, 'ip', line);

@@ -18,6 +18,7 @@ import { SERVICE } from './topology.mjs';
  * @property {readonly string[]} probe its options
  * @property {number} drainSeconds
  * @property {number} outSeconds how long the node stays out after a planned withdrawal
+ * @property {number} phase when the fault comes: 0 when a check begins, 1 when the next one does
  */
 
 /**
@@ -27,10 +28,21 @@ import { SERVICE } from './topology.mjs';
  * @property {(setting: Setting) => Promise<void>} restore afterwards; then the lab is as before
  */
 
+/**
+ * What came of it.
+ *
+ * @typedef {object} Played
+ * @property {Measured} measured what the client saw
+ * @property {{ v4: number, v6: number }} routeChanges how often the far router changed its way
+ * @property {{ v4: number, v6: number }} circled packets that died because they went in circles
+ */
+
 /** After the routers have changed their way, the client asks on for this long. */
 const AFTERMATH_MS = 1500;
 /** What has not been taken over by then never will be. */
 const NEVER_MS = 25_000;
+/** The same where only a lease can end it. */
+const NO_LEASE_MS = 15_000;
 
 const FLAP_MS = 2000;
 const FLAPPING_MS = 60_000;
@@ -107,7 +119,7 @@ export const SCENARIOS = {
       await lab.checker.near.kill();
       fault();
       lab.resolver.near.signal('SIGKILL');
-      await takenOver(lab);
+      await takenOver(lab, NO_LEASE_MS);
     },
     restore: async ({ lab, method, interval, probe }) => {
       await lab.resolver.near.start();
@@ -118,13 +130,10 @@ export const SCENARIOS = {
     title: 'node dies, its link stays up',
     play: async ({ lab }, fault) => {
       fault();
-      for (const line of [
-        'add table inet cut',
-        'add chain inet cut in { type filter hook input priority 0 ; policy drop ; }',
-        'add chain inet cut out { type filter hook output priority 0 ; policy drop ; }',
-      ]) {
-        await lab.exec('near', 'nft', line.split(' '));
-      }
+      const drop = ['input', 'output'].map(
+        (hook) => `chain ${hook} { type filter hook ${hook} priority 0; policy drop; };`,
+      );
+      await lab.exec('near', 'nft', [`table inet cut { ${drop.join(' ')} }`]);
       await takenOver(lab);
     },
     restore: async ({ lab }) => {
@@ -165,23 +174,27 @@ export const SCENARIOS = {
  *
  * @param {string} name
  * @param {Setting} setting
- * @returns {Promise<{ measured: Measured, routeChanges: { v4: number, v6: number } }>} what the
- *   client saw, and how often the far router changed its way
+ * @returns {Promise<Played>}
  */
 export async function playScenario(name, setting) {
   const scenario = SCENARIOS[name];
   if (scenario === undefined) throw new Error(`there is no scenario '${name}'`);
   const { lab } = setting;
   await lab.awaitSteady();
-  // Faults do not wait for the timer: any phase of it is as likely.
-  await sleep(Math.random() * setting.interval * 1000);
   const watch = await RouteWatch.start(lab, 'r3', SERVICE);
   try {
-    const measured = await measure(lab, (fault) => scenario.play(setting, fault));
+    const before = await lab.circled();
+    const measured = await measure(lab, async (fault) => {
+      await lab.checker.near.nextTick();
+      await sleep(setting.phase * setting.interval * 1000);
+      await scenario.play(setting, fault);
+    });
     const routeChanges = watch.changes();
+    const after = await lab.circled();
+    const circled = { v4: after.v4 - before.v4, v6: after.v6 - before.v6 };
     await scenario.restore(setting);
     await lab.awaitSteady();
-    return { measured, routeChanges };
+    return { measured, routeChanges, circled };
   } finally {
     watch.stop();
   }
@@ -231,9 +244,10 @@ async function backAgain({ lab }) {
  * Waits until all routers have turned to the far node; or not, when that does not happen.
  *
  * @param {Lab} lab
+ * @param {number} [timeoutMs]
  */
-async function takenOver(lab) {
-  const limit = { timeoutMs: NEVER_MS, everyMs: 100 };
+async function takenOver(lab, timeoutMs = NEVER_MS) {
+  const limit = { timeoutMs, everyMs: 100 };
   await until('all go to the far node', () => lab.allGoTo('far'), limit).catch(() => undefined);
   await sleep(AFTERMATH_MS);
 }

@@ -12,6 +12,7 @@ import { mustRun } from './processes.mjs';
  */
 export const ROLES = /** @type {const} */ (['client', 'r1', 'r2', 'r3', 'near', 'far']);
 export const NODES = /** @type {const} */ (['near', 'far']);
+export const ROUTERS = /** @type {const} */ (['r1', 'r2', 'r3']);
 export const SPEAKERS = /** @type {const} */ (['r1', 'r2', 'r3', 'near', 'far']);
 
 /** @typedef {typeof ROLES[number]} Role */

@@ -1,6 +1,7 @@
 import { placeLabel } from '../advertise/advertiser.ts';
 import { interfaceOf } from '../advertise/kernel-addresses.ts';
 import { readOwnRoutes } from '../advertise/kernel-routes.ts';
+import { readOspfTimers } from '../advertise/ospf-timers.ts';
 import { claimedAddresses } from '../state/claims.ts';
 import type { InstanceState, Place } from '../state/instance-state.ts';
 import { readState, type StateReading } from '../state/state-file.ts';
@@ -9,6 +10,7 @@ import { removeSuspension, writeSuspension, type NewSuspension } from '../state/
 import type { ProcessIdentity } from '../system/process-identity.ts';
 import { usableState } from './assess.ts';
 import { blankState } from './blank-state.ts';
+import { drainAdvice } from './drain-advice.ts';
 import type { NodeContext } from './node-context.ts';
 import { openSession, type SessionOptions } from './session.ts';
 import { readSuspensions, suspensionFolders } from './suspension-reading.ts';
@@ -52,15 +54,29 @@ export async function suspendInstances(
   const withdrawn = results.flatMap((result) =>
     result.status === 'fulfilled' ? [result.value] : [],
   );
+  const advised = adviseOnDrain(withdrawn, request.drainMs, context);
   for (const { withdrawal, finish } of withdrawn) {
     // Each by its own clock, yet together: the later ones are over when the first have been awaited.
     if (withdrawal.drainUntilMs === undefined) continue;
     await awaitDrain(withdrawal.drainUntilMs, context, hurry);
     await finish();
   }
+  await advised;
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   return ids;
+}
+
+/** Says when the drain that has just begun is likely too short, if the routing daemon can tell. */
+async function adviseOnDrain(
+  withdrawn: readonly Withdrawn[],
+  drainMs: number,
+  { run, log }: NodeContext,
+): Promise<void> {
+  const addresses = withdrawn.flatMap(({ withdrawal }) => withdrawal.state.drain?.addresses ?? []);
+  if (addresses.length === 0) return;
+  const advice = drainAdvice(drainMs, addresses, await readOspfTimers(run));
+  if (advice !== undefined) log.warning(advice);
 }
 
 /**
