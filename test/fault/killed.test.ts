@@ -45,10 +45,10 @@ async function bothPasses(violate: (message: string) => void): Promise<void> {
 /** Kills it at boundaries that are evenly spread over its life, and counts. */
 async function kill(victim: Victim, kills: number): Promise<Figures> {
   const figures = new Figures(`killed anywhere: ${victim.name}`);
-  await victim.prepare();
+  await node.lead(victim.name, victim.prepare);
   const calls = await node.trace(victim.program, victim.args());
   for (const { name, occurrence } of spread(calls, kills)) {
-    await victim.prepare();
+    await node.lead(victim.name, victim.prepare);
     const fault = `${name}:signal=KILL:when=${occurrence}`;
     const { signal, exitCode } = await node.inject(victim.program, victim.args(), fault);
     // Memory and threads are not managed in the same way twice: then there is no such call.

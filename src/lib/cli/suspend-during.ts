@@ -4,6 +4,8 @@ import { isatty } from 'node:tty';
 import type { NodeContext } from '../pass/node-context.ts';
 import { resumeInstance } from '../pass/resume.ts';
 import { holdSuspension, suspendInstances, type SuspensionRequest } from '../pass/suspend.ts';
+import { containStart } from '../system/contain-start.ts';
+import { errnoOf, ReportedError } from '../system/errors.ts';
 import { identityOf, ownIdentity } from '../system/process-identity.ts';
 
 export interface CommandLine {
@@ -84,22 +86,32 @@ async function run(
   started: (pid: number) => void,
 ): Promise<number> {
   const { execa } = await import('execa');
-  const child = execa('/bin/sh', ['-c', GATE, 'ha-suspend', command, ...args], {
-    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
-    reject: false,
-    cleanup: false,
-  });
-  const { pid } = child;
-  const gate = child.stdio[3];
-  if (pid !== undefined && gate instanceof Duplex) {
-    started(pid);
-    signals.forwardTo(pid);
-    gate.on('error', () => {
-      // The gate was killed: its end tells.
+  let result;
+  try {
+    result = await containStart(() => {
+      const child = execa('/bin/sh', ['-c', GATE, 'ha-suspend', command, ...args], {
+        stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+        reject: false,
+        cleanup: false,
+      });
+      const { pid } = child;
+      const gate = child.stdio[3];
+      if (pid !== undefined && gate instanceof Duplex) {
+        started(pid);
+        signals.forwardTo(pid);
+        gate.on('error', () => {
+          // The gate was killed: its end tells.
+        });
+        gate.end(signals.statusOfFirst() === undefined ? 'go\n' : '');
+      }
+      return child;
     });
-    gate.end(signals.statusOfFirst() === undefined ? 'go\n' : '');
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (error instanceof ReportedError || errno === undefined) throw error;
+    log.error(`cannot run ${command}: ${errno}`);
+    return NOT_EXECUTABLE;
   }
-  const result = await child;
   const interrupted = signals.statusOfFirst();
   if (result.exitCode === GATE_SHUT && interrupted !== undefined) return interrupted;
   if (result.signal !== undefined) return SIGNAL_BASE + constants.signals[result.signal];

@@ -35,7 +35,7 @@ export async function runPass(options: PassOptions, ports: PassPorts): Promise<P
     return dropped ? withdrawInstance(options, ports, 'dropped') : checkOnly(options, ports);
   }
   if (options.mode === 'dry-run') return passWithin(openReadOnly(options, ports), options, ports);
-  const session = await openSession(options, ports);
+  const session = await openSession(options, ports, ports.interrupts.signal);
   try {
     return await passWithin(session, options, ports);
   } finally {

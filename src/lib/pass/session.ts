@@ -47,9 +47,14 @@ const BYTES_PER_PLACE = 160;
  * Locks an instance, reads its state and takes the room for the new one. What goes wrong with
  * folder, lock or disk does not throw: it makes a degraded session.
  *
+ * @param giveUp ends the wait for the lock before its time
  * @throws BusyError when another pass holds the lock
  */
-export async function openSession(options: SessionOptions, ports: SessionPorts): Promise<Session> {
+export async function openSession(
+  options: SessionOptions,
+  ports: SessionPorts,
+  giveUp?: AbortSignal,
+): Promise<Session> {
   const paths = instancePaths(options.stateDir, options.instance);
   const { clock, log, run } = ports;
   let trusted = false;
@@ -60,7 +65,8 @@ export async function openSession(options: SessionOptions, ports: SessionPorts):
     prepareFolder(options.stateDir, ports.ownUid);
     trusted = true;
     const holdMs = passDeadlineMs(options);
-    lock = await acquireLock({ path: paths.lock, waitMs: options.lockWaitMs, holdMs, log, run });
+    const waitMs = options.lockWaitMs;
+    lock = await acquireLock({ path: paths.lock, waitMs, holdMs, log, run, giveUp });
     writer = openStateWriter(paths.state, options.places.length * BYTES_PER_PLACE);
   } catch (error) {
     if (!(error instanceof StateError || error instanceof PermissionError)) throw error;

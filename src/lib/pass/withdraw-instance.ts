@@ -1,5 +1,6 @@
 import { placeLabel } from '../advertise/advertiser.ts';
 import { claimOwner } from '../state/claims.ts';
+import type { Place } from '../state/instance-state.ts';
 import { removeSuspension, writeSuspension } from '../state/suspensions.ts';
 import { ConfigurationError, StateError } from '../system/errors.ts';
 import { usableState } from './assess.ts';
@@ -42,25 +43,30 @@ export async function withdrawInstance(
 ): Promise<PassReport> {
   const unwritten = cause === 'suspend' ? suspendBySignal(options, ports) : undefined;
   const session = await openSession(options, ports);
-  let withdrawal: Withdrawal;
+  let done: Done;
   try {
-    withdrawal = await withdrawWithin(session, options, ports, cause);
+    done = await withdrawWithin(session, options, ports, cause);
   } finally {
     session.close();
   }
+  const { withdrawal, unreleased } = done;
   const decision = decisionOf(withdrawal, options, ports, cause);
   if (decision.transition !== undefined) ports.log.notice(decision.transition.message);
   const { drainUntilMs } = withdrawal;
   if (drainUntilMs !== undefined) await awaitDrain(drainUntilMs, ports, ports.interrupts.hurry);
   if (drainUntilMs !== undefined || forgets(cause)) {
-    await finishDrain(options, ports, withdrawal.state, forgets(cause));
+    const forget = forgets(cause) && unreleased === undefined;
+    await finishDrain(options, ports, withdrawal.state, forget);
   }
-  return reportOf(
-    options.instance,
-    undefined,
-    decision,
-    unwritten === undefined ? [] : [unwritten],
-  );
+  if (unreleased !== undefined) ports.log.error(unreleased.message);
+  const problems = [unwritten, unreleased].filter((problem) => problem !== undefined);
+  return reportOf(options.instance, undefined, decision, problems);
+}
+
+interface Done {
+  readonly withdrawal: Withdrawal;
+  /** Why the claims could not be read or given up: that must not keep an address there. */
+  readonly unreleased: StateError | undefined;
 }
 
 /** Whether nothing is to be left of the instance. */
@@ -125,13 +131,10 @@ async function withdrawWithin(
   options: PassOptions,
   ports: PassPorts,
   cause: Cause,
-): Promise<Withdrawal> {
-  if (forgets(cause)) refuseForeign(session, options);
+): Promise<Done> {
+  const owned = forgets(cause) ? ownedPlaces(session, options, ports) : { places: [] };
   const before = usableState(session.reading);
-  const dropped = forgets(cause)
-    ? droppedPlaces(session, { ...options, mode: 'withdraw' }, ports.advertiser.kind)
-    : [];
-  const places = [...options.places, ...dropped];
+  const places = [...options.places, ...owned.places];
   const { present } = await ports.advertiser.read(places);
   const { instance, source } = options;
   const { kind } = ports.advertiser;
@@ -140,11 +143,45 @@ async function withdrawWithin(
   const ids = readSuspensions(options, ports.clock, ports.ownUid).active.map(({ id }) => id);
   const known = { ...state, suspensionIds: cause === 'suspend' ? ids : state.suspensionIds };
   const withdrawal = await withdrawPlaces(session, known, places, options.drainMs, ports);
-  if (forgets(cause)) releasePlaces(session, options.instance, places);
-  return withdrawal;
+  if (!forgets(cause)) return { withdrawal, unreleased: undefined };
+  const unreleased = troubleOf(() => {
+    releasePlaces(session, options.instance, places);
+  });
+  return { withdrawal, unreleased: owned.trouble ?? unreleased };
 }
 
-/** Nobody takes another instance's address out. Throws ConfigurationError. */
+/**
+ * The places that the instance has beside those it names. Where the claims cannot be read, those
+ * that are named still go, as in any pass.
+ *
+ * @throws ConfigurationError for an address that belongs to another instance
+ */
+function ownedPlaces(
+  session: Session,
+  options: PassOptions,
+  { advertiser }: PassPorts,
+): { readonly places: readonly Place[]; readonly trouble?: StateError | undefined } {
+  let places: readonly Place[] = [];
+  const trouble = troubleOf(() => {
+    refuseForeign(session, options);
+  });
+  const lost = troubleOf(() => {
+    places = droppedPlaces(session, { ...options, mode: 'withdraw' }, advertiser.kind);
+  });
+  return { places, trouble: trouble ?? lost };
+}
+
+function troubleOf(action: () => void): StateError | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    if (error instanceof StateError) return error;
+    throw error;
+  }
+}
+
+/** Nobody takes another instance's address out. Throws ConfigurationError, StateError. */
 function refuseForeign({ paths }: Session, { instance, places }: PassOptions): void {
   for (const { address } of places) {
     const owner = claimOwner(paths.claims, address);

@@ -38,21 +38,16 @@ export async function withdrawPlaces(
   const now = clock.now();
   const { present } = await advertiser.read(places);
   const removed = places.filter(({ address }) => present.has(address));
-  const stillDraining =
-    state.drain !== null && state.drain.untilMs > now.bootMs ? state.drain : null;
   const wantsDrain =
     drainMs > 0 && advertiser.canDrain && state.health.status === 'up' && removed.length > 0;
   const drain = wantsDrain
     ? {
         untilMs: now.bootMs + drainMs,
         addresses: [
-          ...new Set([
-            ...removed.map(({ address }) => address),
-            ...(stillDraining?.addresses ?? []),
-          ]),
+          ...new Set([...removed.map(({ address }) => address), ...(state.drain?.addresses ?? [])]),
         ],
       }
-    : longerDrain(stillDraining, now.bootMs + drainMs);
+    : longerDrain(state.drain, now.bootMs, drainMs);
   const next: InstanceState = {
     ...state,
     health: healthAfterWithdrawal(state.health, now.bootMs),
@@ -88,10 +83,16 @@ export async function withdrawPlaces(
 
 /**
  * What is drained already, by a pass that saw the suspension first or by another holder: whoever
- * asks for a longer drain gets it.
+ * asks for a longer drain gets it. One that is over stays known: whoever was to end it may have
+ * been killed, and its route is still there then.
  */
-function longerDrain(drain: InstanceState['drain'], untilMs: number): InstanceState['drain'] {
-  return drain === null ? null : { ...drain, untilMs: Math.max(drain.untilMs, untilMs) };
+function longerDrain(
+  drain: InstanceState['drain'],
+  nowMs: number,
+  drainMs: number,
+): InstanceState['drain'] {
+  if (drain === null || drain.untilMs <= nowMs) return drain;
+  return { ...drain, untilMs: Math.max(drain.untilMs, nowMs + drainMs) };
 }
 
 async function applyWithdrawal(

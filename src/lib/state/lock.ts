@@ -28,6 +28,8 @@ export interface LockRequest {
   readonly holdMs: number;
   readonly log: Log;
   readonly run: RunCommand;
+  /** Ends the wait before its time. */
+  readonly giveUp?: AbortSignal | undefined;
 }
 
 interface Holder extends ProcessIdentity {
@@ -73,10 +75,10 @@ export async function acquireLock(request: LockRequest): Promise<Lock> {
         request.log.warning(`killed process ${holder.pid}, which held the lock past its deadline`);
       }
     }
-    if (monotonicMs() >= giveUpAtMs) {
+    if (monotonicMs() >= giveUpAtMs || request.giveUp?.aborted === true) {
       throw new BusyError(`another pass (process ${holder?.pid ?? '?'}) holds the lock`);
     }
-    await sleep(POLL_MS);
+    await sleep(POLL_MS, request.giveUp);
   }
 }
 

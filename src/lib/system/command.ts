@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { containStart } from './contain-start.ts';
 import { errnoOf, messageOf } from './errors.ts';
 
 /** What a child process left behind. */
@@ -38,21 +38,19 @@ export const SYSTEM_ENVIRONMENT = { PATH: SYSTEM_PATH, LC_ALL: 'C' } as const;
  */
 export const runCommand: RunCommand = async (file, args, { input, timeoutMs, stdinFd }) => {
   const { execa } = await import('execa');
-  const lack = lackOfFiles();
-  if (lack !== undefined) {
-    return { exitCode: undefined, stdout: '', stderr: '', failure: wordStart(file, lack) };
-  }
   try {
-    const result = await execa(file, args, {
-      env: SYSTEM_ENVIRONMENT,
-      extendEnv: false,
-      reject: false,
-      stripFinalNewline: true,
-      timeout: timeoutMs,
-      killSignal: 'SIGKILL',
-      maxBuffer: 16 * 1024 * 1024,
-      ...(stdinFd === undefined ? { input: input ?? '' } : { stdin: stdinFd as 3 }), // any number, not just its types' 3 to 9
-    });
+    const result = await containStart(() =>
+      execa(file, args, {
+        env: SYSTEM_ENVIRONMENT,
+        extendEnv: false,
+        reject: false,
+        stripFinalNewline: true,
+        timeout: timeoutMs,
+        killSignal: 'SIGKILL',
+        maxBuffer: 16 * 1024 * 1024,
+        ...(stdinFd === undefined ? { input: input ?? '' } : { stdin: stdinFd as 3 }), // any number, not just its types' 3 to 9
+      }),
+    );
     return {
       exitCode: result.exitCode,
       stdout: typeof result.stdout === 'string' ? result.stdout : '',
@@ -60,27 +58,11 @@ export const runCommand: RunCommand = async (file, args, { input, timeoutMs, std
       failure: failureOf(file, result, timeoutMs),
     };
   } catch (error) {
-    // Not even a child could be made: execa says so in other ways than in its result.
+    // Not even a child could be made: that is no result of execa's.
     const failure = wordStart(file, errnoOf(error) ?? messageOf(error));
     return { exitCode: undefined, stdout: '', stderr: '', failure };
   }
 };
-
-/** What a start takes: three pairs of sockets, and a pipe that tells of a failed exec. */
-const FILES_OF_A_START = 8;
-
-/** Where Node cannot make the pipes to a child, execa ends in an exception that nobody can catch. */
-function lackOfFiles(): string | undefined {
-  const taken: number[] = [];
-  try {
-    while (taken.length < FILES_OF_A_START) taken.push(openSync('/dev/null', 'r'));
-    return undefined;
-  } catch (error) {
-    return errnoOf(error) ?? messageOf(error);
-  } finally {
-    for (const fd of taken) closeSync(fd);
-  }
-}
 
 function wordStart(file: string, reason: string): string {
   return `${file} could not be run (${reason})`;

@@ -64,11 +64,17 @@ export function errnoOf(error: unknown): string | undefined {
 /** The message of anything that was thrown, on one line. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/\s*\n\s*/g, ' ').trim();
+  return joinLines(text, ' ');
 }
 
 /** Where something unexpected was thrown, on one line, for the report of a bug. */
 export function stackOf(error: unknown): string {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return text.replace(/\s*\n\s*/g, ' | ');
+  return joinLines(text, ' | ');
+}
+
+/** By lines, for a regular expression takes quadratic time over blanks, and others write these. */
+function joinLines(text: string, separator: string): string {
+  const lines = text.split('\n').map((line) => line.trim());
+  return lines.filter((line) => line !== '').join(separator);
 }

@@ -59,22 +59,24 @@ export async function runInGroup(command: GroupCommand): Promise<GroupOutcome> {
     if (errno === undefined || errno.startsWith('ERR_')) throw error;
     return { ending: { kind: 'not-started', errno }, stdout: '', stderr: '' };
   }
+  const ended = endingOf(child);
   const group = child.pid;
-  if (group !== undefined) killAtExit(group);
+  // Without pipes for it (EMFILE, ENFILE), Node returns a child that has no streams.
+  if (group === undefined) return { ending: await ended, stdout: '', stderr: '' };
+  killAtExit(group);
   const stdout = keepBeginning(child.stdout, maxOutputBytes);
   const stderr = keepBeginning(child.stderr, maxOutputBytes);
   const closed = new Promise<void>((resolve) => child.once('close', resolve));
-  const ended = endingOf(child);
 
   const ending = await Promise.race([ended, abortOf(signal)]);
   if (ending.kind === 'out-of-time') {
     signalGroup(group, 'SIGTERM');
     await atMost(graceMs, ended);
-  } else if (ending.kind !== 'not-started') {
+  } else {
     await atMost(OUTPUT_LAG_MS, closed);
   }
   signalGroup(group, 'SIGKILL');
-  if (group !== undefined) running.delete(group);
+  running.delete(group);
   // A process that not even SIGKILL ends (it hangs in the kernel) must not keep ours alive.
   child.stdout.destroy();
   child.stderr.destroy();
@@ -133,8 +135,7 @@ async function atMost(ms: number, event: Promise<unknown>): Promise<void> {
   clearTimeout(timer);
 }
 
-function signalGroup(group: number | undefined, signal: NodeJS.Signals): void {
-  if (group === undefined) return;
+function signalGroup(group: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-group, signal);
   } catch {
