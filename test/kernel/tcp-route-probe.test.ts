@@ -395,28 +395,25 @@ describe('an instance with a route', () => {
   test('starts one process in a pass that changes nothing, and an address probe none', async () => {
     await site.listen('80', '443');
     await pass(...SEED);
-    const traced = async (program: string, args: readonly string[]): Promise<number> => {
-      const trace = `${site.folder}/trace`;
-      const folders = ['--state-dir', site.stateDir, '--persist-dir', `${site.folder}/persist`];
-      const file = path.join(ROOT, 'dist', program);
-      const command = ['-f', '-e', 'trace=execve', '-e', 'status=successful', '-o', trace];
-      const run = await site.node.exec('strace', [
-        ...command,
-        process.execPath,
-        file,
-        ...folders,
-        ...args,
-      ]);
-      expect(run.exitCode).toBeLessThan(2);
-      const { stdout } = await site.node.exec('grep', ['-c', 'execve("', trace]);
-      return Number(stdout) - 1;
-    };
-    expect(await traced('tcp-route-probe', SEED)).toBe(1);
+    expect(await processesOf('tcp-route-probe', SEED)).toBe(1);
     const other = ['--proxy', '198.18.0.2:81', '-a', '198.51.100.1', '-i', 'other'];
     await site.run('squid-probe', other); // without a state it looks for what was left behind
-    expect(await traced('squid-probe', other)).toBe(0);
+    expect(await processesOf('squid-probe', other)).toBe(0);
   });
 });
+
+/** How many processes a run starts. */
+async function processesOf(program: string, args: readonly string[]): Promise<number> {
+  const trace = `${site.folder}/trace`;
+  const folders = ['--state-dir', site.stateDir, '--persist-dir', `${site.folder}/persist`];
+  const command = ['-f', '-e', 'trace=execve', '-e', 'status=successful', '-o', trace];
+  const file = path.join(ROOT, 'dist', program);
+  const traced = [...command, process.execPath, file, ...folders, ...args];
+  const { exitCode } = await site.node.exec('strace', traced);
+  expect(exitCode).toBeLessThan(2);
+  const { stdout } = await site.node.exec('grep', ['-c', 'execve("', trace]);
+  return Number(stdout) - 1;
+}
 
 describe("the seed's six lines", () => {
   const routed = [
@@ -448,5 +445,6 @@ describe("the seed's six lines", () => {
     expect(await advertised()).toEqual(routed);
     const status = await site.run('ha-status', []);
     expect(status.stdout).toContain('greenford-database');
+    expect(await processesOf('ha-status', [])).toBe(1);
   });
 });

@@ -12,6 +12,9 @@ import type { Log } from '../system/log.ts';
 import type { generalOptions } from './common-options.ts';
 import type { Values } from './option.ts';
 
+/** Instances that are looked at together are read together: with one `ip` for all of them. */
+const READ_WINDOW_MS = 1;
+
 /** What the ha-* commands work with on this machine. */
 export function nodeContext(
   values: Pick<Values<typeof generalOptions>, 'state-dir' | 'persist-dir' | 'lock-wait'>,
@@ -19,6 +22,7 @@ export function nodeContext(
 ): NodeContext {
   const batch = ipBatch(runCommand, 0);
   const listInterfaces = interfaceLister();
+  const readRoutes = routeReader(runCommandLightly, READ_WINDOW_MS);
   return {
     stateDir: values['state-dir'],
     persistDir: values['persist-dir'],
@@ -30,7 +34,7 @@ export function nodeContext(
     advertiserFor: (kind) =>
       kind === 'route'
         ? routeAdvertiser(PLAIN_ROUTE, {
-            read: routeReader(runCommandLightly, 0),
+            read: readRoutes,
             batch,
             leases: routeLeasesIn(values['state-dir'], systemClock),
           })
