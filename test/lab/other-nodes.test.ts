@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Lab } from '../../scripts/lab.d/lab.mjs';
-import { run, until } from '../../scripts/lab.d/processes.mjs';
+import { FIRST, run, until } from '../../scripts/lab.d/processes.mjs';
 import { namespaceOf, SERVICE } from '../../scripts/lab.d/topology.mjs';
 
 const SERVICES = [`${SERVICE.v4}/32`, `${SERVICE.v6}/128`];
@@ -22,6 +23,9 @@ function useNodes(nodes: string): void {
 
   afterAll(async () => {
     await lab.down();
+    // Without a trace.
+    expect((await run('ip', ['netns'])).stdout).not.toContain(lab.name);
+    expect(existsSync(lab.folder)).toBe(false);
   });
 
   test(
@@ -112,8 +116,9 @@ describe('nodes with BFD', () => {
 /** Runs ha-suspend on the near node, where it finds the node's FRR as it would on a machine. */
 async function suspend(drain: string): ReturnType<typeof run> {
   const { routing, checker, name, folder } = lab;
-  return run('ip', [
-    ...['netns', 'exec', namespaceOf(name, 'near'), 'sh', '-c'],
+  const [program = '', ...first] = FIRST;
+  return run(program, [
+    ...[...first, 'ip', 'netns', 'exec', namespaceOf(name, 'near'), 'sh', '-c'],
     ...['mount --bind "$0" /run/frr && exec "$@"', routing.near.folder],
     ...[`${folder}/bin/ha-suspend`, 'dns', '--drain', drain, ...checker.near.stateFlags],
   ]);

@@ -20,10 +20,11 @@ const SUMMARIES = v.object({
   'Summary Link States': v.record(v.string(), v.record(v.string(), v.unknown())),
 });
 
-const ASKING_MS = 1000;
+/** No longer than the default drain: `ha-suspend` waits that long in any case. */
+const ASKING_MS = 5000;
 
 /**
- * Asks FRR, by vtysh, for the timers of OSPF on this node. Takes a second at most.
+ * Asks FRR, by vtysh, for the timers of OSPF on this node. Takes five seconds at most.
  *
  * @returns none where there is no vtysh, no permission, no OSPF, or an answer that is not understood
  */

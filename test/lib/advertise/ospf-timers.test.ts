@@ -34,7 +34,7 @@ function vtysh(
 ): RunCommand {
   return (file, [flag, command = ''], { timeoutMs }) => {
     expect([file, flag]).toEqual(['vtysh', '-c']);
-    expect(timeoutMs).toBeLessThanOrEqual(1000);
+    expect(timeoutMs).toBeLessThanOrEqual(5000);
     const stdout = printed[command] ?? '';
     return Promise.resolve({ exitCode: 0, stdout, stderr: '', failure: undefined, ...more });
   };
