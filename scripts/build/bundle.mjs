@@ -35,7 +35,9 @@ export async function bundle(entry, outFile) {
   /** @type {Map<string, number>} */
   const inputs = new Map();
   /** @type {(input: string, bytes: number) => void} */
-  const note = (input, bytes) => inputs.set(input, (inputs.get(input) ?? 0) + bytes);
+  const note = (input, bytes) => {
+    inputs.set(input, (inputs.get(input) ?? 0) + bytes);
+  };
   /** @type {Map<string, string>} */
   const packages = new Map();
   /** @type {import('esbuild').BuildOptions} */

@@ -12,7 +12,7 @@ const LEEWAY_MS = 5000;
 export function inconsistencies(status: Omit<InstanceStatus, 'inconsistent'>): readonly string[] {
   const { state, gap, suspensions } = status;
   const found: string[] = [];
-  if (gap !== undefined) found.push(gapMessage(gap).replace(/:.*$/s, ''));
+  if (gap !== undefined) found.push(gapMessage(gap).split(':')[0] ?? '');
   for (const { holder } of suspensions.filter(({ unreadable }) => unreadable)) {
     found.push(`the suspension by ${holder} cannot be read: it counts`);
   }

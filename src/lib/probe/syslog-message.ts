@@ -75,7 +75,7 @@ export function encodeSyslogMessage(
     return `${pri}1 ${time.toISOString()} ${host === '' ? '-' : host} ${TAG} - - - ${content}`;
   }
   // RFC 3164 section 4.1.2: local time, the host without its domain.
-  const shortHost = host.replace(/\..*$/s, '');
+  const shortHost = host.split('.')[0] ?? '';
   const named = shortHost === '' ? 'localhost' : shortHost;
   return `${pri}${localTimestamp(time)} ${named} ${TAG}: ${content}`;
 }
