@@ -8,19 +8,26 @@ import type { AttemptContext, PassPorts } from './pass-ports.ts';
 const GRACE_MS = 1000;
 
 /**
- * Probes up to `attempts` times, until the first success.
+ * Probes up to `attempts` times, until the first success. What a withdrawal needs is made ready in
+ * the pause behind a failure, where it takes nobody's time: not while an answer is under way, whose
+ * latency is measured.
  *
  * @returns the verdict that counts: `up` if an attempt saw it, else the last `down`, else the last
  *   `unknown`
  */
 export async function probeWithAttempts(
   options: Pick<PassOptions, 'attempts' | 'timeoutMs' | 'retryDelayMs'>,
-  { probe, log, interrupts }: Pick<PassPorts, 'probe' | 'log' | 'interrupts'>,
+  ports: Pick<PassPorts, 'probe' | 'log' | 'interrupts' | 'prepareChange'>,
   health: AttemptContext['health'],
 ): Promise<Verdict> {
+  const { probe, log, interrupts } = ports;
   let verdict: Verdict | undefined;
   for (let attempt = 1; attempt <= options.attempts; attempt++) {
-    if (attempt > 1) await sleep(options.retryDelayMs, interrupts.signal);
+    if (attempt > 1) {
+      const pause = sleep(options.retryDelayMs, interrupts.signal);
+      if (health === 'up') ports.prepareChange();
+      await pause;
+    }
     if (isOver(interrupts.signal)) break;
     const startedMs = monotonicMs();
     const now = await probeOnce(probe, log, health, options.timeoutMs, interrupts.signal);

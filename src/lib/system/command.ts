@@ -64,6 +64,13 @@ export const runCommand: RunCommand = async (file, args, { input, timeoutMs, std
   }
 };
 
+/** Loads what `runCommand` loads at its first run, which takes as long as a Node needs to start. */
+export function prepareCommand(): void {
+  import('execa').catch(() => {
+    // The run itself will say so.
+  });
+}
+
 function wordStart(file: string, reason: string): string {
   return `${file} could not be run (${reason})`;
 }
