@@ -19,9 +19,14 @@ let machine: BootedSystemd;
 
 beforeAll(async () => {
   machine = await createDnsMachine();
+  const startMs = Date.now();
   await machine.boot();
   await machine.must('systemctl', 'enable', '--now', 'unbound.service', TIMER);
   await untilAdvertised(machine, ADDRESSES);
+  // The kernel shows the change a moment before the pass tells of it.
+  await until('the line', async () =>
+    (await machine.ownJournal(startMs)).some(({ MESSAGE }) => MESSAGE.includes(': up: ')),
+  );
 });
 
 afterAll(async () => {
