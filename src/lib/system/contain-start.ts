@@ -1,4 +1,3 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 
 /** What Node tells of each child process as it is made (Node's diagnostics_channel). */
@@ -16,6 +15,8 @@ const CHANNEL = 'child_process';
  * @throws the system's error, when not even a child could be made
  */
 export async function containStart<Result>(start: () => PromiseLike<Result>): Promise<Result> {
+  // Only here, for ha-status starts nothing and does without that module.
+  const { subscribe, unsubscribe } = process.getBuiltinModule('node:diagnostics_channel');
   let failure: unknown;
   const listen = (message: unknown): void => {
     const child = childOf(message);
