@@ -10,10 +10,10 @@ const WORDS = {
   killed: 'killed',
   frozen: 'frozen',
   servfail: 'SERVFAIL only',
-  checker: 'checker killed, then service',
+  checker: 'checker dies first',
   node: 'node dies silently',
   link: 'link goes down',
-  flapping: 'flaps for a minute',
+  flapping: 'flapping 1 min',
 };
 
 /** @type {Readonly<Record<string, string>>} */
@@ -26,7 +26,7 @@ const ANNOUNCED = {
 
 /** The usual options of dns-probe in the table, which need not be said in each line. */
 const USUAL = 'dns-probe --fall 1 --attempts 1';
-const COLUMNS = [44, 16];
+const COLUMNS = [41, 16];
 
 /**
  * What anycast-ha-routing(7) has: a table for each kind of announcement and timers, narrow enough

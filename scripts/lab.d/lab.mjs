@@ -11,7 +11,7 @@ import {
 import path from 'node:path';
 import { Checker } from './checker.mjs';
 import { LABS, ROOT } from './paths.mjs';
-import { isRunning, mustRun, run, signalProcess, until } from './processes.mjs';
+import { mustRun, run, signalProcess, until } from './processes.mjs';
 import { Resolver } from './resolver.mjs';
 import { Routing } from './routing.mjs';
 import { makeNetwork, namespaceOf, NODES, ROLES, ROUTERS, SERVICE, SPEAKERS } from './topology.mjs';
@@ -185,16 +185,20 @@ export class Lab {
   /** Ends all that runs in the lab, and removes it without a trace. */
   async down() {
     const namespaces = ROLES.map((role) => namespaceOf(this.name, role));
-    const pids = (
-      await Promise.all(
-        namespaces.map(async (namespace) => {
-          const { stdout } = await run('ip', ['netns', 'pids', namespace]);
-          return stdout.split('\n').filter(Boolean).map(Number);
-        }),
-      )
-    ).flat();
-    for (const pid of pids) signalProcess(pid, 'SIGKILL');
-    await until('the lab ends', () => !pids.some(isRunning), { everyMs: 20 });
+    const pidsIn = async (/** @type {string} */ namespace) => {
+      const { stdout } = await run('ip', ['netns', 'pids', namespace]);
+      return stdout.split('\n').filter(Boolean).map(Number);
+    };
+    // One of them may start another in the moment before it is killed.
+    await until(
+      'the lab ends',
+      async () => {
+        const pids = (await Promise.all(namespaces.map(pidsIn))).flat();
+        for (const pid of pids) signalProcess(pid, 'SIGKILL');
+        return pids.length === 0;
+      },
+      { everyMs: 20 },
+    );
     await Promise.all(namespaces.map((namespace) => run('ip', ['netns', 'delete', namespace])));
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
     try {
