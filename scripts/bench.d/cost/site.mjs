@@ -125,6 +125,9 @@ const PASSES = {
   'exec-probe': ['-a', '192.0.2.5', '--', COMMAND],
 };
 
+/** The instances that have addresses. */
+const WITHOUT_ROUTE = ['dns-probe', 'syslog-probe', 'squid-probe', 'radius-probe', 'exec-probe'];
+
 /**
  * Makes copies of the executables and of the empty program that have marks in them.
  *
@@ -175,7 +178,9 @@ export function passesOn(node, folder = EXECUTABLES) {
   ]);
   return {
     ...Object.fromEntries(passes),
-    'ha-status': [node, path.join(folder, 'ha-status')],
+    'ha-status': [node, path.join(folder, 'ha-status'), ...WITHOUT_ROUTE],
+    // To see a route it starts an ip.
+    'ha-status, a route too': [node, path.join(folder, 'ha-status')],
   };
 }
 
