@@ -2,71 +2,58 @@ import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import path from 'node:path';
 import { build } from 'esbuild';
-import { executableText, PROGRAM_FOOT, PROGRAM_HEAD } from './executable-text.mjs';
-import { lazyPackagesPlugin } from './lazy-packages-plugin.mjs';
+import { helpPlugin } from './help-plugin.mjs';
 import { radiusPlugin } from './radius-plugin.mjs';
-import { yargsPlugin } from './yargs-plugin.mjs';
+import { yargsParserPlugin } from './yargs-parser-plugin.mjs';
 
 /** The root of the source tree. */
 export const ROOT = path.resolve(import.meta.dirname, '../..');
 
 /**
- * Plugins that replace parts of packages, in the order in which they apply.
- *
- * @type {import('esbuild').Plugin[]}
+ * The first lines of every executable. The shebang keeps NODE_OPTIONS from acting before our first
+ * line. Node's modules come from process.getBuiltinModule, so that the file works as CommonJS and
+ * as ESM: which of the two it is depends on a package.json near it that is not ours.
  */
-const PLUGINS = [yargsPlugin, radiusPlugin];
+const HEAD = `#!/usr/bin/env -S -u NODE_OPTIONS node
+((require) => {`;
+const FOOT = '})(process.getBuiltinModule);';
+
+/** Hints for bundlers, which say nothing to a reader or to Node. */
+const HINT = /\/\* @__(PURE|NO_SIDE_EFFECTS)__ \*\/ ?/g;
 
 /**
- * Bundles one entry into one executable file.
- *
- * Names stay as they are in the source, and lines are short: a crash then shows a function and a
- * line that can be read, without a source map, which Node would only use when it is told to, and
- * which costs time at each start then. Comments, types and blanks go, for Node reads the file at
- * each start; code that nothing reaches goes.
+ * Bundles one entry into one executable file, which a person can read from top to bottom and which
+ * Node runs as it stands: names and lines are those of the source, so a crash shows a function and
+ * a line that can be found. Types and comments go, and code that nothing reaches.
  *
  * @param {string} entry path of the entry's source
  * @param {string} outFile path of the executable to write; it is replaced in one step
  * @returns {Promise<Map<string, number>>} the source files that went into it, relative to the
- *   root, and how many bytes of each, before compression
+ *   root, and how many bytes of each
  * @throws when the bundle cannot be built, or needs anything that is not within it
  */
 export async function bundle(entry, outFile) {
-  /** @type {Map<string, number>} */
-  const inputs = new Map();
-  /** @type {(input: string, bytes: number) => void} */
-  const note = (input, bytes) => {
-    inputs.set(input, (inputs.get(input) ?? 0) + bytes);
-  };
-  /** @type {Map<string, string>} */
-  const packages = new Map();
-  /** @type {import('esbuild').BuildOptions} */
-  const common = {
+  const define = { __VERSION__: JSON.stringify(await packageVersion()) };
+  const result = await build({
     absWorkingDir: ROOT,
+    entryPoints: [entry],
+    outfile: outFile,
+    write: false,
     bundle: true,
     platform: 'node',
     target: 'node20.19',
+    format: 'iife',
     // A real import() would bring up the ESM loader, which costs more than most modules do.
     supported: { 'dynamic-import': false },
     treeShaking: true,
     legalComments: 'none', // dist/LICENSES.txt has them all
+    charset: 'utf8',
     logLevel: 'silent',
-    plugins: PLUGINS,
-  };
-  const result = await build({
-    ...common,
-    entryPoints: [entry],
-    outfile: outFile,
-    write: false,
-    format: 'iife',
-    minifyWhitespace: true,
-    minifySyntax: true,
-    lineLimit: 100,
-    banner: { js: PROGRAM_HEAD },
-    footer: { js: PROGRAM_FOOT },
-    define: { __VERSION__: JSON.stringify(await packageVersion()) },
+    banner: { js: HEAD },
+    footer: { js: FOOT },
+    define,
     metafile: true,
-    plugins: [lazyPackagesPlugin(common, packages, note), ...PLUGINS],
+    plugins: [helpPlugin(entry, ROOT, define), yargsParserPlugin, radiusPlugin],
   });
   for (const warning of result.warnings) throw new Error(`${entry}: ${warning.text}`);
 
@@ -76,14 +63,15 @@ export async function bundle(entry, outFile) {
       throw new Error(`${entry}: '${name}' is neither bundled nor a module of Node`);
     }
   }
-  const main = result.outputFiles[0]?.text ?? '';
-  const text = await executableText(path.basename(outFile), main, packages);
+  const text = (result.outputFiles[0]?.text ?? '').replaceAll(HINT, '');
   await mkdir(path.dirname(outFile), { recursive: true });
   await replaceFile(outFile, text, 0o755);
-  for (const input of Object.keys(result.metafile.inputs)) {
-    note(input, output?.inputs[input]?.bytesInOutput ?? 0);
-  }
-  return inputs;
+  return new Map(
+    Object.keys(result.metafile.inputs).map((input) => [
+      input,
+      output?.inputs[input]?.bytesInOutput ?? 0,
+    ]),
+  );
 }
 
 /**

@@ -8,11 +8,11 @@ import { packageFolder } from './licences.mjs';
  * wants to know what runs as root; users do not need it.
  *
  * @param {ReadonlyMap<string, ReadonlyMap<string, number>>} executables by name: the bytes of each
- *   source file that went into it, before compression
+ *   source file that went into it,
  * @returns {Promise<string>}
  */
 export async function contentsText(executables) {
-  const lines = ['What the executables contain: bytes before compression, package, version.'];
+  const lines = ['What the executables contain: bytes, package, version.'];
   for (const [name, sizes] of [...executables].sort(([a], [b]) => (a < b ? -1 : 1))) {
     /** @type {Map<string, number>} */
     const packages = new Map();

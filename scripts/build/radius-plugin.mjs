@@ -108,7 +108,9 @@ function withoutFiles(source, entries) {
   let text = `${source.slice(0, from)}
 Radius.load_dictionaries = function() {};
 attributes_map[NO_VENDOR] = {};
-${JSON.stringify(entries)}.forEach(function(entry) {
+[
+${entries.map((entry) => JSON.stringify(entry)).join(',\n')}
+].forEach(function(entry) {
   attributes_map[NO_VENDOR][entry[ATTR_ID]] = entry;
   attributes_map[NO_VENDOR][entry[ATTR_NAME]] = entry;
 });

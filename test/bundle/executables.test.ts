@@ -3,10 +3,8 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runCommand } from '../support/child.ts';
 import { executablePath, ROOT, run } from '../support/executable.ts';
+import { NODES } from '../support/nodes.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
-
-/** Further Node binaries to run the executables with, separated by colons. */
-const NODES = [process.execPath, ...(process.env['ANYCAST_HA_TEST_NODES']?.split(':') ?? [])];
 
 const EXECUTABLES = readdirSync(path.join(ROOT, 'src/bin')).map((file) => path.parse(file).name);
 

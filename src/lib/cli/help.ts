@@ -48,7 +48,8 @@ export function describeExitStatuses(
 }
 
 /**
- * Writes the text of --help, with yargs, which is loaded only here.
+ * Writes the text of --help, with yargs. The build runs this, and puts the text into the executable
+ * in place of it (scripts/build/help-plugin.mjs).
  *
  * @param width columns of the terminal
  * @returns lines, without a newline at the end

@@ -7,7 +7,6 @@ import type { NodeContext } from '../pass/node-context.ts';
 import { routeLeasesIn } from '../state/route-leases.ts';
 import { systemClock } from '../system/clock.ts';
 import { runCommand } from '../system/command.ts';
-import { runCommandLightly } from '../system/light-command.ts';
 import type { Log } from '../system/log.ts';
 import type { generalOptions } from './common-options.ts';
 import type { Values } from './option.ts';
@@ -22,7 +21,7 @@ export function nodeContext(
 ): NodeContext {
   const batch = ipBatch(runCommand, 0);
   const listInterfaces = interfaceLister();
-  const readRoutes = routeReader(runCommandLightly, READ_WINDOW_MS);
+  const readRoutes = routeReader(runCommand, READ_WINDOW_MS);
   return {
     stateDir: values['state-dir'],
     persistDir: values['persist-dir'],

@@ -1,11 +1,13 @@
 import type { Transition } from '../pass/pass-report.ts';
-import { containStart } from '../system/contain-start.ts';
-import { errnoOf, messageOf } from '../system/errors.ts';
 
 const LIMIT_MS = 10_000;
 
+/** Between SIGTERM and SIGKILL, once its time is over. */
+const GRACE_MS = 200;
+
 /**
- * Runs the user's program after a transition, without a shell and for ten seconds at most.
+ * Runs the user's program after a transition, without a shell and for ten seconds at most. What it
+ * started ends with it.
  *
  * @returns what went wrong, or undefined
  */
@@ -14,22 +16,23 @@ export async function runOnChange(
   instance: string,
   { to, reason }: Transition,
 ): Promise<string | undefined> {
-  const { execa } = await import('execa');
-  let result;
-  try {
-    result = await containStart(() =>
-      execa(program, [instance, to, reason], {
-        reject: false,
-        stdio: 'ignore',
-        timeout: LIMIT_MS,
-        killSignal: 'SIGKILL',
-      }),
-    );
-  } catch (error) {
-    return `${program} could not be run (${errnoOf(error) ?? messageOf(error)})`;
+  const { inheritedEnvironment, runInGroup } = await import('../system/process-group.ts');
+  const { ending } = await runInGroup({
+    file: program,
+    args: [instance, to, reason],
+    env: inheritedEnvironment(),
+    signal: AbortSignal.timeout(LIMIT_MS),
+    graceMs: GRACE_MS,
+    maxOutputBytes: 0,
+  });
+  switch (ending.kind) {
+    case 'exited':
+      return ending.exitStatus === 0 ? undefined : `${program} exited with ${ending.exitStatus}`;
+    case 'killed':
+      return `${program} was killed by ${ending.signal}`;
+    case 'not-started':
+      return `${program} could not be run (${ending.errno})`;
+    case 'out-of-time':
+      return `${program} did not end within ${LIMIT_MS / 1000} s`;
   }
-  if (result.timedOut) return `${program} did not end within ${LIMIT_MS / 1000} s`;
-  if (result.signal !== undefined) return `${program} was killed by ${result.signal}`;
-  if (result.exitCode === undefined) return `${program} could not be run (${result.code ?? '?'})`;
-  return result.exitCode === 0 ? undefined : `${program} exited with ${result.exitCode}`;
 }

@@ -1,10 +1,10 @@
 import { ipBatch } from '../advertise/ip-batch.ts';
 import { interfaceLister } from '../advertise/kernel-addresses.ts';
 import { routeReader } from '../advertise/kernel-routes.ts';
+import { sweepLeftovers } from '../pass/sweep-leftovers.ts';
 import { adoptRoutes, sweepRoutes } from '../pass/sweep-routes.ts';
 import { systemClock } from '../system/clock.ts';
 import { runCommand } from '../system/command.ts';
-import { runCommandLightly } from '../system/light-command.ts';
 import { ConfigurationError, ReportedError, UsageError } from '../system/errors.ts';
 import { worstExitStatus } from '../system/exit-status.ts';
 import { generalOptions } from './common-options.ts';
@@ -99,7 +99,7 @@ function kernelAccess(windowMs: number): KernelAccess {
   return {
     batch: ipBatch(runCommand, windowMs),
     listInterfaces: interfaceLister(),
-    readRoutes: routeReader(runCommandLightly, windowMs),
+    readRoutes: routeReader(runCommand, windowMs),
   };
 }
 
@@ -115,6 +115,7 @@ async function sweep(
   );
   for (const stateDir of new Set(managing.map(({ options }) => options.stateDir))) {
     await sweepRoutes(stateDir, ports);
+    await sweepLeftovers(stateDir, ports);
     const route = managing.find(
       ({ options, advertiser }) => options.stateDir === stateDir && advertiser.kind === 'route',
     );

@@ -168,7 +168,7 @@ async function breakLock(request: LockRequest, found: string): Promise<boolean> 
     throw new StateError(`cannot break a dead lock: ${messageOf(error)}`, { cause: error });
   }
   try {
-    const result = await request.run('flock', ['-w', '1', '0'], { timeoutMs: 2000, stdinFd: fd });
+    const result = await request.run('flock', ['-w', '1', '0'], { timeoutMs: 2000, input: fd });
     if (result.exitCode === 0 && readLink(request.path) === found) {
       unlink(request.path);
       request.log.step('took away the lock of a process that is gone');

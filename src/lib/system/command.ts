@@ -1,10 +1,10 @@
-import { containStart } from './contain-start.ts';
-import { errnoOf, messageOf } from './errors.ts';
+import type { Ending } from './process-group.ts';
 
 /** What a child process left behind. */
 export interface CommandResult {
   /** The exit status, or undefined when it was killed or could not start. */
   readonly exitCode: number | undefined;
+  /** Without the newline at its end. */
   readonly stdout: string;
   readonly stderr: string;
   /** Why it did not end by itself: errno of the start, a signal, or the time limit. */
@@ -12,10 +12,9 @@ export interface CommandResult {
 }
 
 export interface CommandOptions {
-  readonly input?: string;
   readonly timeoutMs: number;
-  /** A file descriptor that the child gets as its standard input, in place of `input`. */
-  readonly stdinFd?: number;
+  /** What the child reads: a text, or an open file of ours by its number. */
+  readonly input?: string | number;
 }
 
 /** Runs a program of the system. The port through which everything is changed in the kernel. */
@@ -31,62 +30,51 @@ const SYSTEM_PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 /** All that a program of the system gets to know. */
 export const SYSTEM_ENVIRONMENT = { PATH: SYSTEM_PATH, LC_ALL: 'C' } as const;
 
+/** More than `ip` prints of a hundred thousand routes. */
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+
 /**
- * Runs a program without a shell and with a fixed environment. Never rejects: what went wrong is
- * in the result. The child is killed with SIGKILL after `timeoutMs`. execa is loaded only here,
- * and only when something has to be run: a pass without a change runs nothing.
+ * Runs a program without a shell, in the root folder and with a fixed environment. Never rejects:
+ * what went wrong is in the result. It and all that it started are killed after `timeoutMs`, and
+ * whoever keeps its output open keeps nobody waiting. What starts a child is loaded only here: a
+ * pass without a change runs nothing.
  */
-export const runCommand: RunCommand = async (file, args, { input, timeoutMs, stdinFd }) => {
-  const { execa } = await import('execa');
+export const runCommand: RunCommand = async (file, args, { input, timeoutMs }) => {
+  const { runInGroup } = await import('./process-group.ts');
+  const limit = new AbortController();
+  const timer = setTimeout(() => {
+    limit.abort();
+  }, timeoutMs);
   try {
-    const result = await containStart(() =>
-      execa(file, args, {
-        env: SYSTEM_ENVIRONMENT,
-        extendEnv: false,
-        reject: false,
-        stripFinalNewline: true,
-        timeout: timeoutMs,
-        killSignal: 'SIGKILL',
-        maxBuffer: 16 * 1024 * 1024,
-        ...(stdinFd === undefined ? { input: input ?? '' } : { stdin: stdinFd as 3 }), // any number, not just its types' 3 to 9
-      }),
-    );
+    const { ending, stdout, stderr } = await runInGroup({
+      file,
+      args,
+      env: SYSTEM_ENVIRONMENT,
+      input,
+      signal: limit.signal,
+      graceMs: 0,
+      maxOutputBytes: MAX_OUTPUT_BYTES,
+    });
     return {
-      exitCode: result.exitCode,
-      stdout: typeof result.stdout === 'string' ? result.stdout : '',
-      stderr: typeof result.stderr === 'string' ? result.stderr : '',
-      failure: failureOf(file, result, timeoutMs),
+      exitCode: ending.kind === 'exited' ? ending.exitStatus : undefined,
+      stdout: stdout.trimEnd(),
+      stderr: stderr.trimEnd(),
+      failure: failureOf(file, ending, timeoutMs),
     };
-  } catch (error) {
-    // Not even a child could be made: that is no result of execa's.
-    const failure = wordStart(file, errnoOf(error) ?? messageOf(error));
-    return { exitCode: undefined, stdout: '', stderr: '', failure };
+  } finally {
+    clearTimeout(timer);
   }
 };
 
-/** Loads what `runCommand` loads at its first run, which takes as long as a Node needs to start. */
-export function prepareCommand(): void {
-  import('execa').catch(() => {
-    // The run itself will say so.
-  });
-}
-
-function wordStart(file: string, reason: string): string {
-  return `${file} could not be run (${reason})`;
-}
-
-function failureOf(
-  file: string,
-  result: {
-    readonly timedOut: boolean;
-    readonly signal?: string | undefined;
-    readonly exitCode?: number | undefined;
-    readonly code?: string | undefined;
-  },
-  timeoutMs: number,
-): string | undefined {
-  if (result.timedOut) return `${file} did not end within ${timeoutMs} ms`;
-  if (result.signal !== undefined) return `${file} was killed by ${result.signal}`;
-  if (result.exitCode === undefined) return wordStart(file, result.code ?? '?');
-  return undefined;
+function failureOf(file: string, ending: Ending, timeoutMs: number): string | undefined {
+  switch (ending.kind) {
+    case 'exited':
+      return undefined;
+    case 'killed':
+      return `${file} was killed by ${ending.signal}`;
+    case 'out-of-time':
+      return `${file} did not end within ${timeoutMs} ms`;
+    case 'not-started':
+      return `${file} could not be run (${ending.errno})`;
+  }
 }

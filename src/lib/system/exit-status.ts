@@ -1,7 +1,9 @@
 /** The exit statuses of every executable; numbers from 64 on follow sysexits.h. */
 export const ExitStatus = {
   up: 0,
-  down: 1,
+  /** ha-status, ha-resume: something is not as it should be. Node's own crash says this too. */
+  notAsItShouldBe: 1,
+  down: 2,
   usage: 64,
   noSuchInstance: 66,
   unknown: 69,

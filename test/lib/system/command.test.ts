@@ -28,12 +28,12 @@ test('a program gets a fixed environment, and no shell is between', async () => 
 test('a program may have an open file for its input', async () => {
   const file = path.join(folder, 'input');
   writeFileSync(file, 'from a file');
-  const stdinFd = openSync(file, 'r');
+  const input = openSync(file, 'r');
   try {
-    const { stdout } = await runCommand('cat', [], { timeoutMs: 5000, stdinFd });
+    const { stdout } = await runCommand('cat', [], { timeoutMs: 5000, input });
     expect(stdout).toBe('from a file');
   } finally {
-    closeSync(stdinFd);
+    closeSync(input);
   }
 });
 

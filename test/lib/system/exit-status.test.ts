@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { ExitStatus, worstExitStatus } from '../../../src/lib/system/exit-status.ts';
 
 /** The order that is documented, the most severe first. */
-const DOCUMENTED = [70, 71, 77, 74, 78, 69, 1, 75, 0];
+const DOCUMENTED = [70, 71, 77, 74, 78, 69, 2, 75, 0];
 
 test('the first of the documented order counts', () => {
   const statuses = fc.subarray(DOCUMENTED, { minLength: 1 });
@@ -23,12 +23,13 @@ test('nothing to do is fine', () => {
 });
 
 test('no failure is ever lost beside a success', () => {
-  for (const status of Object.values(ExitStatus)) {
+  const { notAsItShouldBe: _, ...ofProbes } = ExitStatus;
+  for (const status of Object.values(ofProbes)) {
     expect(worstExitStatus([0, status, 0])).toBe(status);
   }
 });
 
 test('an interruption tells more than what was interrupted', () => {
-  expect(worstExitStatus([1, 70, 130])).toBe(130);
+  expect(worstExitStatus([2, 70, 130])).toBe(130);
   expect(worstExitStatus([129, 71])).toBe(129);
 });

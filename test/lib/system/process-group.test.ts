@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import {
@@ -64,9 +64,36 @@ describe('a program that ends by itself', () => {
     expect((await shell('cat; echo end')).stdout).toBe('end\n');
   });
 
-  test('gets our environment and what is added to it', async () => {
-    const { stdout } = await shell('echo "$PATH:$ADDED"', { env: { ADDED: 'a b' } });
-    expect(stdout).toBe(`${process.env['PATH'] ?? ''}:a b\n`);
+  test('gets the environment that it is given, and no other', async () => {
+    const { stdout } = await shell('', { file: '/usr/bin/env', args: [], env: { ADDED: 'a b' } });
+    expect(stdout).toBe('ADDED=a b\n');
+  });
+
+  test('reads what it is given', async () => {
+    expect((await shell('cat', { input: 'one\ntwo\n' })).stdout).toBe('one\ntwo\n');
+    // One that does not read it is no failure.
+    expect((await shell('exit 3', { input: 'x'.repeat(1_000_000) })).ending).toEqual({
+      kind: 'exited',
+      exitStatus: 3,
+    });
+  });
+
+  test('runs in the root folder, also where our own is gone', async () => {
+    const own = process.cwd();
+    const gone = mkdtempSync(path.join(folder, 'gone-'));
+    process.chdir(gone);
+    rmdirSync(gone);
+    try {
+      expect(() => process.cwd()).toThrow('ENOENT');
+      expect(await shell('pwd')).toMatchObject({
+        ending: { kind: 'exited', exitStatus: 0 },
+        stdout: '/\n',
+      });
+      const { ending } = await shell('', { file: './program' });
+      expect(ending).toEqual({ kind: 'not-started', errno: 'ENOENT' });
+    } finally {
+      process.chdir(own);
+    }
   });
 
   test('gets its arguments as they are, without a shell', async () => {
