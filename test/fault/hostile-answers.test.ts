@@ -6,17 +6,30 @@ import { judgeReply } from '../../src/lib/probe/dns-judge.ts';
 import { encodeQuery } from '../../src/lib/probe/dns-query.ts';
 import { readReply } from '../../src/lib/probe/dns-reply.ts';
 import { judge } from '../../src/lib/probe/exec-probe.ts';
-import { HttpResponseReader } from '../../src/lib/probe/http-response-reader.ts';
+import { exchangeHttp } from '../../src/lib/probe/http-exchange.ts';
 import { authenticAnswer, judgeAnswer } from '../../src/lib/probe/radius-answer.ts';
 import { radiusRequest } from '../../src/lib/probe/radius-request.ts';
 import { StreamSearch } from '../../src/lib/probe/syslog-listener.ts';
 import { Figures, full, seededRandom } from '../support/fault-figures.ts';
+import { FakeHttpProxy } from '../support/fake-http-proxy.ts';
 import { below, httpAnswer, mutateBytes, pieces, type Random } from '../support/fault-inputs.ts';
 
 const INPUTS = full ? 250_000 : 10_000;
 const TIMEOUT_MS = full ? 1_800_000 : 120_000;
 /** Far more than any input may take; a quadratic decoder takes longer. */
 const LIMIT_MS = 2000;
+
+/** Header fields of which each byte asks for as much work as it can. */
+const HTTP_WORST: readonly string[] = [
+  `a: x${' '.repeat(65_000)}x`,
+  'a:\r\n'.repeat(16_000),
+  `a:b\r\n${' c\r\n'.repeat(16_000)}`,
+  `transfer-encoding: ${'chunked '.repeat(8000)}`,
+];
+
+function httpOf(number: number): Buffer {
+  return Buffer.from(`HTTP/1.1 200 OK\r\n${HTTP_WORST[number] ?? ''}\r\n\r\n`);
+}
 
 /** Feeds a decoder with inputs. It may neither throw nor take long nor keep what it was given. */
 function feed(part: string, inputs: number, decode: (random: Random) => string): Figures {
@@ -172,22 +185,33 @@ describe('what a server may answer', { timeout: TIMEOUT_MS }, () => {
     expect(figures.violations).toEqual([]);
   });
 
-  test('in HTTP, in pieces', () => {
+  test('in HTTP, from a server that closes behind it', async () => {
+    const figures = new Figures('hostile answers: HTTP');
+    const random = seededRandom(20_261_122);
+    let answer: Buffer = Buffer.alloc(0);
+    const server = await FakeHttpProxy.start((connection) => connection.end(answer));
+    const request = { method: 'GET', target: '/', headers: [['Host', 'x']] } as const;
     const bounds = { maxHeadBytes: 16 * 1024, maxBodyBytes: 64 * 1024 };
-    const figures = feed('HTTP', INPUTS, (random) => {
-      const reader = new HttpResponseReader(random() < 0.2 ? 'CONNECT' : 'GET', bounds);
-      const answer = httpAnswer(random);
-      const hostile = random() < 0.5 ? answer : mutateBytes(answer, random);
-      for (const piece of pieces(hostile, random)) {
-        if (reader.push(piece.toString('latin1')).kind !== 'reading') break;
+    for (let count = 0; count < INPUTS / 20; count++) {
+      const sound = count < HTTP_WORST.length ? httpOf(count) : httpAnswer(random);
+      answer = random() < 0.5 ? sound : mutateBytes(sound, random);
+      const startedMs = performance.now();
+      const signal = AbortSignal.timeout(LIMIT_MS);
+      try {
+        const outcome = await exchangeHttp(server.peer, request, bounds, signal);
+        figures.count(outcome.kind);
+        if (outcome.kind === 'complete' && outcome.response.body.length > bounds.maxBodyBytes) {
+          figures.violate(`input ${count}: the body is longer than allowed`);
+        }
+      } catch (error) {
+        figures.violate(`input ${count}: ${String(error)}`);
       }
-      const progress = reader.end();
-      if (progress.kind === 'complete' && progress.response.body.length > bounds.maxBodyBytes) {
-        throw new Error('the body is longer than allowed');
-      }
-      return progress.kind;
-    });
-    expect(figures.violations).toEqual([]);
+      if (performance.now() - startedMs > 2 * LIMIT_MS)
+        figures.violate(`input ${count} takes long`);
+      figures.injected += 1;
+    }
+    await server.close();
+    expect(figures.publish().violations).toEqual([]);
   });
 
   test('in syslog, in pieces', () => {
@@ -215,7 +239,11 @@ describe('what a server may answer', { timeout: TIMEOUT_MS }, () => {
       const exitStatus = below(random, 256);
       const stdout = mutateBytes(output, random).toString('utf8');
       const outcome = { ending: { kind: 'exited', exitStatus } as const, stdout, stderr: stdout };
-      const { status, detail } = judge(outcome, { file: '/bin/x', warningIs: 'down' });
+      const { status, detail } = judge(outcome, {
+        file: '/bin/x',
+        warningIs: 'down',
+        isPlugin: true,
+      });
       if (/[\p{Cc}\u202e]/u.test(detail) || detail.length > 300) throw new Error('not printable');
       return status;
     });
@@ -239,25 +267,18 @@ describe('what a server may answer', { timeout: TIMEOUT_MS }, () => {
         );
       },
     ],
-    ['HTTP header fields of nothing but blanks', () => readHttp(`a: x${' '.repeat(65_000)}x`)],
-    ['as many HTTP header fields as fit', () => readHttp('a:\r\n'.repeat(16_000))],
-    ['one HTTP field, continued all the time', () => readHttp(`a:b\r\n${' c\r\n'.repeat(16_000)}`)],
-    ['codings without end', () => readHttp(`transfer-encoding: ${'chunked '.repeat(8000)}`)],
     [
       'blanks without end from a command',
       () => {
         const stdout = `${' '.repeat(16_000)}x`.repeat(4);
         const ending = { kind: 'exited', exitStatus: 0 } as const;
-        return judge({ ending, stdout, stderr: '' }, { file: 'x', warningIs: 'down' });
+        return judge(
+          { ending, stdout, stderr: '' },
+          { file: 'x', warningIs: 'down', isPlugin: true },
+        );
       },
     ],
   ];
-
-  function readHttp(fields: string): unknown {
-    const bounds = { maxHeadBytes: 2 ** 17, maxBodyBytes: 2 ** 17 };
-    const reader = new HttpResponseReader('GET', bounds);
-    return reader.push(`HTTP/1.1 200 OK\r\n${fields}\r\n\r\n`);
-  }
 
   function header(answers: number, rest: Buffer): Buffer {
     const message = Buffer.concat([query.subarray(0, query.length - 11), rest]).subarray(0, 65_535);

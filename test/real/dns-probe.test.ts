@@ -51,10 +51,10 @@ describe.each(RESOLVERS)('$name', (resolver) => {
       `0 up: ${S} ok.lab. A: NOERROR, 1 answer in N ms`,
     );
     expect(await probe(...query, '--answer', 'A 198')).toBe(
-      `1 down (wrong-answer): ${S} ok.lab. A: NOERROR, 1 answer in N ms, none matches /A 198/u: ok.lab. A 192.0.2.99`,
+      `2 down (wrong-answer): ${S} ok.lab. A: NOERROR, 1 answer in N ms, none matches /A 198/u: ok.lab. A 192.0.2.99`,
     );
     expect(await probe('--query', 'ok.lab AAAA')).toBe(
-      `1 down (no-answer): ${S} ok.lab. AAAA: NOERROR, 0 answers in N ms, expected at least 1`,
+      `2 down (no-answer): ${S} ok.lab. AAAA: NOERROR, 0 answers in N ms, expected at least 1`,
     );
   });
 
@@ -63,7 +63,7 @@ describe.each(RESOLVERS)('$name', (resolver) => {
       `0 up: ${S} {nonce}.lab. A: NXDOMAIN, 0 answers in N ms`,
     );
     expect(await probe('--query', '{nonce}.lab')).toBe(
-      `1 down (rcode): ${S} {nonce}.lab. A: NXDOMAIN in N ms, expected NOERROR`,
+      `2 down (rcode): ${S} {nonce}.lab. A: NXDOMAIN in N ms, expected NOERROR`,
     );
   });
 
@@ -79,13 +79,13 @@ describe.each(RESOLVERS)('$name', (resolver) => {
   test('sets the flags it should', async () => {
     expect(await probe('--require-flag', 'ra')).toMatch(/^0 up: /);
     expect(await probe('--require-flag', 'ra,aa')).toBe(
-      `1 down (missing-flag): ${S} . SOA: NOERROR, 1 answer in N ms, without the flag AA`,
+      `2 down (missing-flag): ${S} . SOA: NOERROR, 1 answer in N ms, without the flag AA`,
     );
   });
 
   test('adds signatures where they are asked for', async () => {
     expect(await probe('--dnssec', '--answer', '^. RRSIG SOA 13 ')).toMatch(/^0 up: /);
-    expect(await probe('--answer', '^. RRSIG SOA 13 ')).toMatch(/^1 down \(wrong-answer\): /);
+    expect(await probe('--answer', '^. RRSIG SOA 13 ')).toMatch(/^2 down \(wrong-answer\): /);
   });
 
   test('validates and fails what is bogus, or does neither', async () => {
@@ -96,15 +96,15 @@ describe.each(RESOLVERS)('$name', (resolver) => {
     if (resolver.validates) {
       expect(ad).toBe(`0 up: ${S} . SOA: NOERROR, 1 answer in N ms`);
       expect(await probe('--dnssec', '--require-flag', 'ad')).toMatch(/^0 up: /);
-      expect(bogus).toBe(`1 down (rcode): ${S} bogus.lab. A: SERVFAIL in N ms, expected NOERROR`);
+      expect(bogus).toBe(`2 down (rcode): ${S} bogus.lab. A: SERVFAIL in N ms, expected NOERROR`);
       expect(expected).toBe(`0 up: ${S} bogus.lab. A: SERVFAIL, 0 answers in N ms`);
     } else {
       expect(ad).toBe(
-        `1 down (missing-flag): ${S} . SOA: NOERROR, 1 answer in N ms, without the flag AD`,
+        `2 down (missing-flag): ${S} . SOA: NOERROR, 1 answer in N ms, without the flag AD`,
       );
       expect(bogus).toBe(`0 up: ${S} bogus.lab. A: NOERROR, 1 answer in N ms`);
       expect(expected).toBe(
-        `1 down (rcode): ${S} bogus.lab. A: NOERROR in N ms, expected SERVFAIL`,
+        `2 down (rcode): ${S} bogus.lab. A: NOERROR in N ms, expected SERVFAIL`,
       );
     }
   });
@@ -113,11 +113,11 @@ describe.each(RESOLVERS)('$name', (resolver) => {
     daemon.freeze();
     const attempt = ['--attempts', '1', '--timeout', '400ms'];
     expect(await probe(...attempt)).toMatch(
-      /^1 down \(timeout\): 127\.0\.0\.1:53 \. SOA: no answer within \d{3}ms$/,
+      /^2 down \(timeout\): 127\.0\.0\.1:53 \. SOA: no answer within \d{3}ms$/,
     );
     // The kernel still completes handshakes for it.
     expect(await probe(...attempt, '--transport', 'tcp')).toMatch(
-      /^1 down \(timeout\): 127\.0\.0\.1:53\/tcp \. SOA: no answer within \d{3}ms$/,
+      /^2 down \(timeout\): 127\.0\.0\.1:53\/tcp \. SOA: no answer within \d{3}ms$/,
     );
     daemon.thaw();
     expect(await probe('--timeout', '5s')).toMatch(/^0 up: /);
@@ -125,9 +125,9 @@ describe.each(RESOLVERS)('$name', (resolver) => {
 
   test('refuses while it is stopped, and is up again once it is started', async () => {
     await daemon.stop();
-    expect(await probe()).toBe(`1 down (refused): ${S} . SOA: connection refused`);
+    expect(await probe()).toBe(`2 down (refused): ${S} . SOA: connection refused`);
     expect(await probe('--transport', 'tcp', '--server', '::1')).toBe(
-      '1 down (refused): [::1]:53/tcp . SOA: connection refused',
+      '2 down (refused): [::1]:53/tcp . SOA: connection refused',
     );
     await daemon.restart();
     expect(await probe()).toMatch(/^0 up: /);
@@ -173,6 +173,6 @@ describe('without a server of any kind', () => {
   test('a closed port is refused', async () => {
     const { exitCode, stdout } = await run('dns-probe', ['--server', '[::1]:5353'], { namespace });
     expect(stdout).toBe('down (refused): [::1]:5353 . SOA: connection refused\n');
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
   });
 });

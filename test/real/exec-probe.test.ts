@@ -67,7 +67,7 @@ async function passes(
   return { exits, kernel: (await namespace.serviceAddresses()).includes(`${address}/32`) };
 }
 const UP = { exits: [0, 0], kernel: true };
-const DOWN = { exits: [1, 1], kernel: false };
+const DOWN = { exits: [2, 2], kernel: false };
 
 describe('the service address follows a plugin', () => {
   test('check_ntp_time, on chrony that is up, frozen, thawed, stopped and started again', async () => {
@@ -118,12 +118,12 @@ describe('what a plugin says is shown', () => {
 
   test('that it is not', async () => {
     const { exitCode, stdout } = await probe('--', ...CHECK_TCP, '8054');
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(stdout).toMatch(/^down \(exit-status\): .*check_tcp: exit 2: .*Connection refused\n$/);
   });
 
   test('that it was called wrongly, which is unknown', async () => {
-    const { exitCode, stdout } = await probe('--', `${PLUGINS}/check_tcp`);
+    const { exitCode, stdout } = await probe('--plugin', '--', `${PLUGINS}/check_tcp`);
     expect(exitCode).toBe(69);
     expect(stdout).toMatch(/^unknown \(reported\): .*check_tcp: exit 3: /);
   });
@@ -131,7 +131,7 @@ describe('what a plugin says is shown', () => {
   test('that it warns, which is down unless it is said to be up', async () => {
     const dummy = [`${PLUGINS}/check_dummy`, '1', 'so so'];
     expect(await probe('--', ...dummy)).toMatchObject({
-      exitCode: 1,
+      exitCode: 2,
       stdout: `down (exit-status): ${PLUGINS}/check_dummy: exit 1: WARNING: so so\n`,
     });
     expect(await probe('--warning-is', 'up', '--', ...dummy)).toMatchObject({
@@ -173,7 +173,7 @@ describe('a command', () => {
     const script = `trap '' TERM; sh -c 'echo $$ >${pidFile}; while :; do sleep 1; done' & wait`;
     const args = ['--timeout', '500ms', '--attempts', '1', '--', 'sh', '-c', script];
     expect(await probe(...args)).toMatchObject({
-      exitCode: 1,
+      exitCode: 2,
       stdout: 'down (timeout): sh: did not end in time and was killed\n',
     });
     const pid = readFileSync(pidFile, 'latin1').trim();
@@ -195,7 +195,7 @@ describe('a command', () => {
 
   test('is told its instance, and the health before the pass where that is known', async () => {
     const said = path.join(folder, 'said');
-    const script = `echo "$ANYCAST_HA_INSTANCE \${ANYCAST_HA_HEALTH-}" >>${said}`;
+    const script = `echo "$ANYCAST_INSTANCE \${ANYCAST_HEALTH-}" >>${said}`;
     const state = path.join(folder, 'state');
     const args = [
       '--instance',

@@ -77,7 +77,7 @@ describe('one question', () => {
 
   test('a wrong secret is silence, and the message says that it may be one', async () => {
     const { exitCode, stdout, stderr } = await outcomeOf('--secret-file', otherSecret);
-    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: '' });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: '' });
     expect(stdout).toMatch(
       /^down \(timeout\): .*no answer in time \(a wrong secret looks the same/,
     );
@@ -94,7 +94,7 @@ describe('one question', () => {
   test('a login with a wrong password is rejected, which can be what is expected', async () => {
     const wrong = [...login, '--password-file', otherSecret];
     const rejected = await outcomeOf(...wrong);
-    expect(rejected.exitCode).toBe(1);
+    expect(rejected.exitCode).toBe(2);
     expect(rejected.stdout).toMatch(/^down \(rejected\): .*Access-Reject.*expected Access-Accept/);
     expect(await outcomeOf(...wrong, '--expect', 'reject')).toMatchObject({ exitCode: 0 });
     expect(await outcomeOf(...wrong, '--expect', 'any')).toMatchObject({ exitCode: 0 });
@@ -103,7 +103,7 @@ describe('one question', () => {
   test('a login that is challenged was answered, and is no accept', async () => {
     const args = ['--mode', 'auth', '--secret-file', loginSecret, '--user', 'token'];
     const challenged = await outcomeOf(...args, '--password-file', password);
-    expect(challenged.exitCode).toBe(1);
+    expect(challenged.exitCode).toBe(2);
     expect(challenged.stdout).toContain('Access-Challenge "Which token?"');
     const any = await outcomeOf(...args, '--password-file', password, '--expect', 'any');
     expect(any.exitCode).toBe(0);
@@ -161,7 +161,7 @@ describe('a server older than the answer to CVE-2024-3596', () => {
 
   test('is not believed when it logs somebody in', async () => {
     const { exitCode, stdout } = await probe(namespace, ...login, ...files);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(stdout).toMatch(/^down \(unauthenticated\): .*no Message-Authenticator/);
   });
 
@@ -174,7 +174,7 @@ describe('a server older than the answer to CVE-2024-3596', () => {
     const status = ['--secret-file', statusSecret, '--attempts', '1'];
     expect((await probe(namespace, ...status)).exitCode).toBe(0);
     const more = await probe(namespace, ...status, '--require-message-authenticator', 'yes');
-    expect(more.exitCode).toBe(1);
+    expect(more.exitCode).toBe(2);
   });
 });
 
@@ -204,7 +204,7 @@ describe('the service address follows the server', () => {
     return { exits, kernel: await namespace.serviceAddresses() };
   }
   const UP = { exits: [0, 0], kernel: ['192.0.2.1/32', '2001:db8::1/128'] };
-  const DOWN = { exits: [1, 1], kernel: [] };
+  const DOWN = { exits: [2, 2], kernel: [] };
 
   test('up, frozen and thawed, stopped and started again, and with a wrong secret', async () => {
     expect(await passes()).toEqual(UP);

@@ -43,7 +43,7 @@ function upWith(question: string): unknown {
 }
 
 function downWith(reason: string, rest: string): Outcome {
-  return { exitCode: 1, stdout: `down (${reason}): ${rest}\n`, stderr: '' };
+  return { exitCode: 2, stdout: `down (${reason}): ${rest}\n`, stderr: '' };
 }
 
 const ICON = '/squid-internal-static/icons/SN.png';
@@ -177,7 +177,7 @@ describe('one question to squid', () => {
 
   test('for a page that comes byte by byte ends at the deadline', async () => {
     const { exitCode, stdout } = await ask('--url', `${ORIGIN}/slow`, '--timeout', '500ms');
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(stdout).toMatch(
       /^down \(timeout\): .*: no whole answer in time, got status 200 and \d+ bytes of the body\n$/,
     );
@@ -274,7 +274,7 @@ describe('the service address follows squid', () => {
     return { exits, kernel: await namespace.serviceAddresses() };
   }
   const UP = { exits: [0, 0], kernel: ['192.0.2.1/32', '2001:db8::1/128'] };
-  const DOWN = { exits: [1, 1], kernel: [] };
+  const DOWN = { exits: [2, 2], kernel: [] };
 
   test('up, frozen and thawed, stopped and started again, and closed to the probe', async () => {
     expect(await passes()).toEqual(UP);

@@ -167,12 +167,12 @@ describe.each(KINDS)('one question to $name', (kind) => {
       if (full.exitCode !== 0) break;
     }
     expect(await ask(...args)).toMatchObject({
-      exitCode: 1,
+      exitCode: 2,
       stdout: expect.stringMatching(/^down \(timeout\): unix:/) as unknown,
     });
     await daemon.stop();
     expect(await ask(...args)).toMatchObject({
-      exitCode: 1,
+      exitCode: 2,
       stdout: expect.stringMatching(
         /^down \(refused\): .*logger\(1\) says: (No such file or directory|Connection refused)\n$/,
       ) as unknown,
@@ -182,7 +182,7 @@ describe.each(KINDS)('one question to $name', (kind) => {
   test('that is configured to send elsewhere is down', async () => {
     await start(kind.misconfigured);
     expect(await ask()).toEqual({
-      exitCode: 1,
+      exitCode: 2,
       stdout: `down (timeout): ${UDP} to udp://127.0.0.1:5515: the message did not come back in time\n`,
       stderr: '',
     });
@@ -240,7 +240,7 @@ describe.each(KINDS)('the service address follows $name', (kind) => {
     return { exits, kernel: await namespace.serviceAddresses() };
   }
   const UP = { exits: [0, 0], kernel: ['192.0.2.1/32', '2001:db8::1/128'] };
-  const DOWN = { exits: [1, 1], kernel: [] };
+  const DOWN = { exits: [2, 2], kernel: [] };
 
   test('up, frozen and thawed, stopped and started again, and asked at a wrong port', async () => {
     expect(await passes()).toEqual(UP);

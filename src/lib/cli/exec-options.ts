@@ -1,6 +1,6 @@
 import type { ExecProbeOptions } from '../probe/exec-probe.ts';
 import { UsageError } from '../system/errors.ts';
-import { list, value, type Values, type ValueParser } from './option.ts';
+import { flag, list, value, type Values, type ValueParser } from './option.ts';
 import type { Operands, Prepared } from './probe-program.ts';
 import { oneOf } from './value-parsers.ts';
 
@@ -22,6 +22,9 @@ export const execOptions = {
     default: 'down',
     describe: 'What exit status 1 means (the WARNING of monitoring plugins).',
   }),
+  plugin: flag({
+    describe: 'It is a monitoring plugin: exit status 3 means that it could not tell.',
+  }),
 };
 
 /** @throws UsageError when there is no command, or two */
@@ -40,5 +43,8 @@ export function prepareExec(
   if (file === undefined || file === '') {
     throw new UsageError('no command: exec-probe [FLAG…] -- COMMAND [ARG…]');
   }
-  return { options: { file, args, warningIs: values['warning-is'] }, targets: [] };
+  return {
+    options: { file, args, warningIs: values['warning-is'], isPlugin: values.plugin },
+    targets: [],
+  };
 }

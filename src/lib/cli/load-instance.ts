@@ -13,6 +13,7 @@ import { systemClock } from '../system/clock.ts';
 import { runCommand } from '../system/command.ts';
 import { ConfigurationError, UsageError } from '../system/errors.ts';
 import { isLoopback, type IpAddress } from '../system/ip-address.ts';
+import { isLostOnLoopback } from '../system/loopback.ts';
 import { addressProbeOptions, routeProbeOptions } from './common-options.ts';
 import { instanceOfFile } from './config-file.ts';
 import type { OptionTable, Values } from './option.ts';
@@ -80,10 +81,20 @@ export function loadInstance<Table extends OptionTable, ProbeOptions>(
     probe: async ({ signal, log, health }) =>
       prepared === undefined
         ? unknown('overrun', 'a withdrawal does not probe')
-        : program.probe(prepared.options, { signal, log, instance, health }),
+        : withoutLoopback(
+            await program.probe(prepared.options, { signal, log, instance, health }),
+            prepared.targets,
+          ),
     onChange: values['on-change'],
     metricsDir: values['metrics-dir'],
   };
+}
+
+/** With lo down the kernel drops packets to this node without a word: no silence of the service's. */
+function withoutLoopback(verdict: Verdict, targets: readonly IpAddress[]): Verdict {
+  if (verdict.status !== 'down' || verdict.reason !== 'timeout') return verdict;
+  if (!targets.some(isLostOnLoopback)) return verdict;
+  return unknown('no-interface', `the loopback interface is down (${verdict.detail})`);
 }
 
 /**

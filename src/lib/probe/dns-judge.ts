@@ -1,5 +1,5 @@
 import { CLASS_IN, RCODES, rcodeName, TYPE_ANY } from './dns-numbers.ts';
-import { formatRecord, type DnsRecord } from './dns-record.ts';
+import { formatRecords, type DnsRecord } from './dns-record.ts';
 import type { DnsReply } from './dns-reply.ts';
 import { printable } from './printable.ts';
 import { down, up, type Verdict } from './probe.ts';
@@ -53,7 +53,7 @@ export function judgeReply(
 
   const { answerPattern } = expected;
   if (answerPattern !== undefined) {
-    const texts = reply.answers.map(formatRecord);
+    const texts = formatRecords(reply.answers);
     if (!texts.some((text) => answerPattern.test(text))) {
       return down('wrong-answer', `${seen}, none matches ${String(answerPattern)}${show(texts)}`);
     }

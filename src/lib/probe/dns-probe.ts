@@ -44,7 +44,7 @@ export const probeDns: Probe<DnsOptions> = async (options, { signal, log }) => {
     );
     const enough =
       options.require === 'any' ? findings.find((ofPair) => ofPair.every(isUp)) : undefined;
-    return summarise(enough ?? findings.flat());
+    return summarise(enough ?? findings.flat(), options.require);
   } catch (error) {
     stop(); // where a bug ends one question, the others must not go on
     throw error;
@@ -71,12 +71,16 @@ function isUp(finding: DnsFinding): boolean {
   return finding.verdict.status === 'up';
 }
 
-/** All have to be up. One that is down outweighs those of which nothing is known. */
-function summarise(findings: readonly DnsFinding[]): Verdict {
+/**
+ * Where all have to be up, one that is down outweighs those of which nothing is known. Where any is
+ * enough it is the other way round: the unknown one could be up.
+ */
+function summarise(findings: readonly DnsFinding[], require: DnsOptions['require']): Verdict {
   const failures = findings
     .map((finding) => finding.verdict)
     .filter((each) => each.status !== 'up');
-  const decisive = failures.find((verdict) => verdict.status === 'down') ?? failures[0];
+  const weightier = require === 'any' ? 'unknown' : 'down';
+  const decisive = failures.find((verdict) => verdict.status === weightier) ?? failures[0];
   const [first] = findings;
   if (first !== undefined && findings.length === 1) return first.verdict;
   if (decisive === undefined) {

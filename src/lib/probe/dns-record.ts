@@ -1,19 +1,14 @@
 import { answer, name, type Answer } from 'dns-packet';
-import { parseAddress } from '../system/ip-address.ts';
 import { typeName } from './dns-numbers.ts';
 
-/** A record of an answer section. */
+/**
+ * A record of an answer section, as it stands in its message: what nobody asks to match is not
+ * decoded, so nothing in it can make an answer wrong.
+ */
 export interface DnsRecord {
-  /** The owner with its trailing dot. */
-  readonly name: string;
-  readonly type: number;
-  readonly class: number;
-  /** The data in presentation format, printable ASCII on one line. */
-  readonly data: string;
-}
-
-/** Where a record is in its message, in bytes from the message's beginning. */
-export interface RecordPlace {
+  /** All of it, because names point back into it. */
+  readonly message: Buffer;
+  /** Where the record begins in it, in bytes. */
   readonly start: number;
   readonly type: number;
   readonly class: number;
@@ -34,34 +29,68 @@ const DECODED: ReadonlySet<number> = new Set([
   1, 2, 5, 6, 12, 13, 15, 16, 28, 33, 35, 39, 43, 46, 48, 52, 257,
 ]);
 
+/** More names that only point to the next than any compression leads to (it leads to one). */
+const LONGEST_POINTER_CHAIN = 64;
+
 /**
- * Decodes one record.
- *
- * @param message the whole message, because names point back into it
- * @throws Error of any class when the record is malformed
+ * Records of one message as they are matched and shown: `NAME TYPE DATA`, each printable ASCII on
+ * one line. Takes time in proportion to the message's length.
  */
-export function readRecord(message: Buffer, place: RecordPlace): DnsRecord {
-  // Cut off behind the record, so that a decoder which runs over its end fails.
-  const upToEnd = message.subarray(0, place.end);
-  if (DECODED.has(place.type)) {
-    const record = answer.decode(upToEnd, place.start);
-    if (answer.decode.bytes !== place.end - place.start) {
-      throw new RangeError('the data is longer or shorter than its type');
-    }
-    return { ...head(record.name, place), data: escaped(present(record)) };
+export function formatRecords(records: readonly DnsRecord[]): readonly string[] {
+  const [first] = records;
+  const isCostly = first !== undefined && hasPointerChain(first.message);
+  return records.map((record) => formatRecord(record, isCostly));
+}
+
+/**
+ * The library follows a name's pointers however many follow one another, as long as each leads
+ * back: a long message full of names at the end of a long chain would keep it busy for a second.
+ */
+function hasPointerChain(message: Buffer): boolean {
+  const chainLengths = new Uint8Array(message.length);
+  for (let at = 0; at + 1 < message.length; at += 1) {
+    if ((message[at] ?? 0) < 0xc0) continue;
+    const target = message.readUInt16BE(at) & 0x3fff;
+    if (target >= at) continue; // refused by the library
+    const chainLength = (chainLengths[target] ?? 0) + 1;
+    if (chainLength > LONGEST_POINTER_CHAIN) return true;
+    chainLengths[at] = chainLength;
   }
-  const data = upToEnd.subarray(place.dataStart);
-  const generic = words('\\#', data.length, ...(data.length > 0 ? [hex(data)] : []));
-  return { ...head(name.decode(upToEnd, place.start), place), data: generic }; // RFC 3597 section 5
+  return false;
 }
 
-/** The record as it is matched and shown: `NAME TYPE DATA`. */
-export function formatRecord(record: DnsRecord): string {
-  return `${record.name} ${typeName(record.type)} ${record.data}`;
+/**
+ * Data that have no presentation here, or are not what their type says, are shown as bytes (RFC
+ * 3597), and so are all where names are not decoded.
+ */
+function formatRecord(record: DnsRecord, withoutNames: boolean): string {
+  const { message, start, type, dataStart, end } = record;
+  if (withoutNames) return `? ${typeName(type)} ${generic(message.subarray(dataStart, end))}`;
+  const owner = orUndefined(() => escaped(absolute(name.decode(message.subarray(0, end), start))));
+  const data = orUndefined(() => decoded(record)) ?? generic(message.subarray(dataStart, end));
+  return `${owner ?? '?'} ${typeName(type)} ${data}`;
 }
 
-function head(owner: string, place: RecordPlace): Pick<DnsRecord, 'name' | 'type' | 'class'> {
-  return { name: escaped(absolute(owner)), type: place.type, class: place.class };
+/** The data in the presentation format of their type; undefined where there is none. */
+function decoded({ message, start, type, end }: DnsRecord): string | undefined {
+  if (!DECODED.has(type)) return undefined;
+  // Cut off behind the record, so that a decoder which runs over its end fails.
+  const record = answer.decode(message.subarray(0, end), start);
+  return answer.decode.bytes === end - start ? escaped(present(record)) : undefined;
+}
+
+/** RFC 3597 section 5 */
+function generic(data: Buffer): string {
+  return words('\\#', data.length, ...(data.length > 0 ? [hex(data)] : []));
+}
+
+/** The library throws errors of any class at what it does not understand. */
+function orUndefined<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Presentation formats: RFC 1035 section 5, and the RFC of each type. */
@@ -70,7 +99,7 @@ function present(record: Answer): string {
     case 'A':
       return record.data;
     case 'AAAA': // The library shortens the first run of zeros, RFC 5952 the longest.
-      return record.data.startsWith('::ffff:') ? record.data : parseAddress(record.data).text;
+      return new URL(`http://[${record.data}]/`).hostname.slice(1, -1);
     case 'CNAME':
     case 'DNAME':
     case 'NS':

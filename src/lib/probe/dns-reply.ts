@@ -1,6 +1,6 @@
 import { errnoOf, messageOf } from '../system/errors.ts';
 import { RCODES, TYPE_OPT } from './dns-numbers.ts';
-import { readRecord, type DnsRecord, type RecordPlace } from './dns-record.ts';
+import type { DnsRecord } from './dns-record.ts';
 
 /** What an answer to our question says. */
 export interface DnsReply {
@@ -28,8 +28,14 @@ export type Reading =
 const HEADER_BYTES = 12;
 /** Behind a record's name: type, class, TTL, data length (RFC 1035 section 4.1.3). */
 const RECORD_HEAD_BYTES = 10;
+
 /** More names that only point to the next than any compression leads to (it leads to one). */
 const LONGEST_POINTER_CHAIN = 64;
+/** How long the data of an address is: A (RFC 1035 section 3.4.1), AAAA (RFC 3596 section 2.2). */
+const DATA_BYTES: ReadonlyMap<number, number> = new Map([
+  [1, 4],
+  [28, 16],
+]);
 
 /** Answers that some servers send without repeating the question. */
 const WITHOUT_QUESTION: readonly number[] = [
@@ -66,7 +72,7 @@ export function readReply(message: Buffer, query: Buffer, maxBytes: number): Rea
     return unacceptable(`${message.length} bytes where ${maxBytes} were allowed`);
   }
   try {
-    const { answers, extendedRcode } = readSections(message);
+    const { answers, extendedRcode } = readSections(message, typeAsked(query));
     return {
       kind: 'reply',
       reply: { truncated, rcode: (extendedRcode << 4) | rcode, flags, answers },
@@ -102,21 +108,32 @@ function repeatsQuestion(message: Buffer, query: Buffer, rcode: number): boolean
   return true;
 }
 
+function typeAsked(query: Buffer): number {
+  return query.readUInt16BE(skipName(query, HEADER_BYTES));
+}
+
 function toLower(byte: number): number {
   return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
 }
 
-/** The answers, decoded, and what EDNS adds; the rest is only checked to be there. */
-function readSections(message: Buffer): { answers: DnsRecord[]; extendedRcode: number } {
-  refusePointerChains(message);
+/** The answers, and what EDNS adds; the rest is only checked to be there. */
+function readSections(
+  message: Buffer,
+  askedType: number,
+): { answers: DnsRecord[]; extendedRcode: number } {
   let at = HEADER_BYTES;
   for (let left = message.readUInt16BE(4); left > 0; left -= 1) at = skipName(message, at) + 4;
 
   const answers: DnsRecord[] = [];
   for (let left = message.readUInt16BE(6); left > 0; left -= 1) {
-    const place = placeRecord(message, at);
-    answers.push(readRecord(message, place));
-    at = place.end;
+    const record = placeRecord(message, at);
+    followName(message, at);
+    const bytes = record.end - record.dataStart;
+    if (record.type === askedType && bytes !== (DATA_BYTES.get(askedType) ?? bytes)) {
+      throw new RangeError('the data is longer or shorter than its type');
+    }
+    answers.push(record);
+    at = record.end;
   }
   let extendedRcode: number | undefined;
   const others = message.readUInt16BE(8) + message.readUInt16BE(10);
@@ -130,18 +147,44 @@ function readSections(message: Buffer): { answers: DnsRecord[]; extendedRcode: n
   return { answers, extendedRcode: extendedRcode ?? 0 };
 }
 
-function placeRecord(message: Buffer, start: number): RecordPlace {
+function placeRecord(message: Buffer, start: number): DnsRecord {
   const nameEnd = skipName(message, start);
   const dataStart = nameEnd + RECORD_HEAD_BYTES;
   const end = dataStart + message.readUInt16BE(dataStart - 2);
   if (end > message.length) throw new RangeError('a record runs over the end');
   return {
+    message,
     start,
     type: message.readUInt16BE(nameEnd),
     class: message.readUInt16BE(nameEnd + 2),
     dataStart,
     end,
   };
+}
+
+/**
+ * Makes sure that a name has an end, wherever its pointers lead: each has to lead back, and no name
+ * has more than 255 bytes (RFC 1035 sections 2.3.4 and 4.1.4).
+ */
+function followName(message: Buffer, start: number): void {
+  let at = start;
+  let bytes = 0;
+  for (let pointers = 0; ;) {
+    const length = message.readUInt8(at);
+    if (length === 0) return;
+    if (length >= 0xc0) {
+      const target = message.readUInt16BE(at) & 0x3fff;
+      pointers += 1;
+      if (target >= at || pointers > LONGEST_POINTER_CHAIN) {
+        throw new RangeError('a name whose pointers lead nowhere');
+      }
+      at = target;
+      continue;
+    }
+    bytes += 1 + length;
+    if (length > 63 || bytes > 254) throw new RangeError('a name that is no name');
+    at += 1 + length;
+  }
 }
 
 /** The offset behind a name, which ends with the root label or a pointer (RFC 1035 section 4.1.4). */
@@ -153,21 +196,5 @@ function skipName(message: Buffer, start: number): number {
     if (length >= 0xc0) return at + 2;
     if (length > 63) throw new RangeError('a name with an unknown kind of label');
     at += 1 + length;
-  }
-}
-
-/**
- * The library follows a name's pointers however many follow one another, as long as each leads
- * back: a long message full of names at the end of a long chain would keep it busy for a second.
- */
-function refusePointerChains(message: Buffer): void {
-  const chainLengths = new Uint8Array(message.length);
-  for (let at = 0; at + 1 < message.length; at += 1) {
-    if ((message[at] ?? 0) < 0xc0) continue;
-    const target = message.readUInt16BE(at) & 0x3fff;
-    if (target >= at) continue; // refused by the library
-    const chainLength = (chainLengths[target] ?? 0) + 1;
-    if (chainLength > LONGEST_POINTER_CHAIN) throw new RangeError('a chain of name pointers');
-    chainLengths[at] = chainLength;
   }
 }

@@ -1,8 +1,12 @@
 import { monotonicMs } from '../system/clock.ts';
 import { formatEndpoint } from '../system/ip-address.ts';
 import { randomHex } from '../system/random.ts';
-import { exchangeHttp, type HttpRequest } from './http-exchange.ts';
-import type { HttpBounds, HttpResponse } from './http-response-reader.ts';
+import {
+  exchangeHttp,
+  type HttpBounds,
+  type HttpRequest,
+  type HttpResponse,
+} from './http-exchange.ts';
 import { down, up, type Probe, type Verdict } from './probe.ts';
 import { verdictOfSocketError } from './socket-fault.ts';
 import type { Peer } from './udp-exchange.ts';
@@ -117,7 +121,7 @@ function judge(
       ? down('proxy-error', `${result}, from the proxy`)
       : down('bad-status', `${result}, from the origin`);
   }
-  if (body !== undefined && !body.test(Buffer.from(response.body, 'latin1').toString('utf8'))) {
+  if (body !== undefined && !body.test(response.body.toString('utf8'))) {
     const part = response.isCut ? `first ${response.body.length} bytes of the body` : 'body';
     return down('wrong-answer', `${name}: status ${code}, no match in the ${part}`);
   }

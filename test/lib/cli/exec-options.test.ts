@@ -13,14 +13,14 @@ function prepare(
 
 test('the command is what stands behind --', () => {
   expect(prepare({}, ['check', '-H', '', '--help'])).toEqual({
-    options: { file: 'check', args: ['-H', '', '--help'], warningIs: 'down' },
+    options: { file: 'check', args: ['-H', '', '--help'], warningIs: 'down', isPlugin: false },
     targets: [],
   });
 });
 
 test('the command may come from a configuration file', () => {
   const { options } = prepare({ command: ['check', '-w', '1'], 'warning-is': ['up'] });
-  expect(options).toEqual({ file: 'check', args: ['-w', '1'], warningIs: 'up' });
+  expect(options).toEqual({ file: 'check', args: ['-w', '1'], warningIs: 'up', isPlugin: false });
 });
 
 test.each([

@@ -1,12 +1,27 @@
+import { encode } from 'dns-packet';
 import { expect, test } from 'vitest';
 import { judgeReply, type DnsExpectation } from '../../../src/lib/probe/dns-judge.ts';
 import type { DnsRecord } from '../../../src/lib/probe/dns-record.ts';
 import type { DnsReply } from '../../../src/lib/probe/dns-reply.ts';
 import { PLAIN_EXPECTATION } from '../../support/dns-asking.ts';
 
-const A: DnsRecord = { name: 'x.', type: 1, class: 1, data: '192.0.2.1' };
-const CNAME: DnsRecord = { name: 'x.', type: 5, class: 1, data: 'y.' };
-const CHAOS: DnsRecord = { name: 'x.', type: 1, class: 3, data: '192.0.2.1' };
+const MESSAGE = encode({
+  type: 'response',
+  answers: [
+    { name: 'x', type: 'A', data: '192.0.2.1' },
+    { name: 'x', type: 'CNAME', data: 'y' },
+    { name: 'x', type: 'A', class: 'CH', data: '192.0.2.1' },
+  ],
+});
+// A header, and owners of three bytes, each with ten more bytes before its data.
+const A: DnsRecord = recordAt(12, 1, 1, 4);
+const CNAME: DnsRecord = recordAt(A.end, 5, 1, 3);
+const CHAOS: DnsRecord = recordAt(CNAME.end, 1, 3, 4);
+
+function recordAt(start: number, type: number, ofClass: number, bytes: number): DnsRecord {
+  const dataStart = start + 3 + 10;
+  return { message: MESSAGE, start, type, class: ofClass, dataStart, end: dataStart + bytes };
+}
 
 function judge(
   reply: Partial<DnsReply>,
@@ -110,8 +125,12 @@ test.each([
 });
 
 test('a long record is cut in the detail', () => {
-  const long = { ...A, data: 'x'.repeat(5000) };
-  const verdict = judge({ answers: [long] }, { answerPattern: /z/u });
+  const message = encode({
+    type: 'response',
+    answers: [{ name: 'x', type: 'TXT', data: Array<string>(20).fill('x'.repeat(250)) }],
+  });
+  const long = { ...A, message, type: 16, end: message.length };
+  const verdict = judge({ answers: [long] }, { answerPattern: /z/u }, { askedType: 16 });
   expect(verdict.length).toBeLessThan(250);
   expect(verdict).toContain('xxx…');
 });

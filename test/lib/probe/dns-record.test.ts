@@ -1,6 +1,6 @@
 import { type Answer } from 'dns-packet';
 import { describe, expect, test } from 'vitest';
-import { formatRecord } from '../../../src/lib/probe/dns-record.ts';
+import { formatRecords } from '../../../src/lib/probe/dns-record.ts';
 import { encodeQuery } from '../../../src/lib/probe/dns-query.ts';
 import { readReply } from '../../../src/lib/probe/dns-reply.ts';
 import { answerTo, pointer, rawAnswerTo, rawRecord, ROOT_SOA } from '../../support/dns-answers.ts';
@@ -11,7 +11,7 @@ const QUERY = encodeQuery(1, 'x.', 255, PLAIN_STYLE);
 function show(message: Buffer): string[] {
   const reading = readReply(message, QUERY, 65_535);
   if (reading.kind !== 'reply') throw new Error(reading.fault);
-  return reading.reply.answers.map(formatRecord);
+  return [...formatRecords(reading.reply.answers)];
 }
 
 describe('a record is shown in presentation format:', () => {
@@ -94,6 +94,9 @@ describe('a record is shown in presentation format:', () => {
       },
       'x. TLSA 3 1 1 ABCD',
     ],
+    // RFC 5952, also where the first 96 bits are zeros.
+    [{ name: 'x', type: 'AAAA', data: '::c000:201' }, 'x. AAAA ::c000:201'],
+    [{ name: 'x', type: 'AAAA', data: '::1:2' }, 'x. AAAA ::1:2'],
     // Types that the library does not decode, or not soundly.
     [
       { name: 'x', type: 'SSHFP', data: { algorithm: 4, hash: 1, fingerprint: 'ab'.repeat(20) } },

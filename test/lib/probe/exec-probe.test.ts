@@ -1,14 +1,15 @@
-import { describe, expect, test } from 'vitest';
-import { execProbe, judge } from '../../../src/lib/probe/exec-probe.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { execProbe, judge, type ExecProbeOptions } from '../../../src/lib/probe/exec-probe.ts';
 import type { ProbeContext, Verdict } from '../../../src/lib/probe/probe.ts';
 import type { Ending } from '../../../src/lib/system/process-group.ts';
 
 function verdict(
   ending: Ending,
   output: { readonly stdout?: string; readonly stderr?: string } = {},
-  warningIs: 'down' | 'up' = 'down',
+  changes: Partial<ExecProbeOptions> = {},
 ): Verdict {
-  return judge({ ending, stdout: '', stderr: '', ...output }, { file: 'check', warningIs });
+  const options = { file: 'check', warningIs: 'down', isPlugin: false, ...changes } as const;
+  return judge({ ending, stdout: '', stderr: '', ...output }, options);
 }
 
 function exited(exitStatus: number): Ending {
@@ -18,7 +19,7 @@ function exited(exitStatus: number): Ending {
 function run(script: string, context: Partial<ProbeContext> = {}): Promise<Verdict> {
   const nothing = (): void => undefined;
   return execProbe(
-    { file: 'sh', args: ['-c', script], warningIs: 'down' },
+    { file: 'sh', args: ['-c', script], warningIs: 'down', isPlugin: false },
     {
       signal: AbortSignal.timeout(10_000),
       log: { step: nothing, notice: nothing, warning: nothing, error: nothing },
@@ -32,7 +33,7 @@ describe('the exit status decides', () => {
     [0, { status: 'up' }],
     [1, { status: 'down', reason: 'exit-status' }],
     [2, { status: 'down', reason: 'exit-status' }],
-    [3, { status: 'unknown', reason: 'reported' }],
+    [3, { status: 'down', reason: 'exit-status' }],
     [4, { status: 'down', reason: 'exit-status' }],
     [125, { status: 'down', reason: 'exit-status' }],
     [126, { status: 'unknown', reason: 'permission' }],
@@ -48,10 +49,32 @@ describe('the exit status decides', () => {
     [0, 'up'],
     [1, 'up'],
     [2, 'down'],
-    [3, 'unknown'],
+    [3, 'down'],
   ])('with --warning-is up: %i is %s', (status, expected) => {
-    expect(verdict(exited(status), {}, 'up').status).toBe(expected);
+    expect(verdict(exited(status), {}, { warningIs: 'up' }).status).toBe(expected);
   });
+
+  test.each([
+    [0, 'up'],
+    [1, 'down'],
+    [2, 'down'],
+    [3, 'unknown'],
+    [4, 'down'],
+  ])('with --plugin: %i is %s', (status, expected) => {
+    expect(verdict(exited(status), {}, { isPlugin: true }).status).toBe(expected);
+  });
+
+  test.each(['dns-probe', '/usr/sbin/ha-status', './tcp-route-probe', 'exec-probe'])(
+    '%s is one of ours: its 2 is down, and whatever else it says is unknown',
+    (file) => {
+      const statusOf = (status: number): string => verdict(exited(status), {}, { file }).status;
+      expect(statusOf(0)).toBe('up');
+      expect(statusOf(2)).toBe('down');
+      for (const status of [1, 64, 69, 70, 71, 74, 75, 77, 78, 129, 130]) {
+        expect({ status, is: statusOf(status) }).toEqual({ status, is: 'unknown' });
+      }
+    },
+  );
 });
 
 describe('the reason is ours where the command did not run, and the service’s else', () => {
@@ -101,8 +124,26 @@ describe('the first line that was said is the detail', () => {
 });
 
 describe('a command', () => {
+  test('inherits nothing that a probe in it would take for an option', async () => {
+    vi.stubEnv('ANYCAST_HA_ADDRESS', '192.0.2.1');
+    vi.stubEnv('ANYCAST_OTHER', 'kept');
+    try {
+      const { detail } = await run('env | grep ^ANYCAST | tr "\n" " "', { instance: 'ntp' });
+      expect(detail.split(' ').slice(1).sort()).toEqual([
+        'ANYCAST_INSTANCE=ntp',
+        'ANYCAST_OTHER=kept',
+      ]);
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
+  test('is run in the root folder', async () => {
+    expect((await run('pwd')).detail).toBe('sh: /');
+  });
+
   test('is told the instance and its health where they are known', async () => {
-    const script = 'echo "${ANYCAST_HA_INSTANCE-none} ${ANYCAST_HA_HEALTH-none}"';
+    const script = 'echo "${ANYCAST_INSTANCE-none} ${ANYCAST_HEALTH-none}"';
     expect((await run(script, { instance: 'ntp', health: 'up' })).detail).toBe('sh: ntp up');
     expect((await run(script)).detail).toBe('sh: none none');
   });

@@ -164,7 +164,7 @@ describe('a wrong status is told', () => {
   });
 
   test('with the name of squid’s error, without what a log must not show', async () => {
-    const long = `ERR_\u0007\u00e9${'x'.repeat(200)}`;
+    const long = `ERR_\u00e9\u00e8${'x'.repeat(200)}`;
     const proxy = await serve(
       `HTTP/1.1 503 X\r\nX-Squid-Error: ${long}\r\nContent-Length: 0\r\n\r\n`,
     );
