@@ -74,7 +74,7 @@ const parents: readonly Parent[] = [
     ],
     prepare: () => node.run('exec-probe', exec('exit 0')),
     // The check, ip, or the program of the user's: each is a child.
-    ends: [1, 69, 71],
+    ends: [2, 69, 71],
   },
   {
     what: 'the command of exec-probe',

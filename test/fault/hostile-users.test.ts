@@ -167,7 +167,7 @@ describe('the user nobody', () => {
     const server = ['--server', '127.0.0.1:5353', '--timeout', '300ms', '--min-answers', '0'];
     const { exitCode, stdout } = await node.run('dns-probe', server);
     child.signal('SIGKILL');
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(2);
     expect(stdout).toContain('timeout');
   });
 });
@@ -263,7 +263,7 @@ test('a hostile working directory and environment change nothing', async () => {
   for (const service of ['fails', 'works'] as const) {
     const args = node.passArgs(service);
     const { exitCode } = await node.run('dns-probe', args, { cwd: folder, env });
-    expect(exitCode).toBe(service === 'works' ? 0 : 1);
+    expect(exitCode).toBe(service === 'works' ? 0 : 2);
     expect(await node.advertised()).toBe(service === 'works');
   }
   expect(existsSync(proof)).toBe(false);

@@ -25,10 +25,10 @@ describe('the addresses of a service', () => {
     expect(up.stderr).toMatch(/^dns-probe: up: advertising 192\.0\.2\.1\/32 dev lo, [^\n]+\n$/);
     expect(await site.namespace.serviceAddresses()).toEqual([`${V4}/32`, `${V6}/128`]);
     await site.server.kill();
-    expect(await site.probe(BOTH)).toMatchObject({ exitCode: 1, stdout: '', stderr: '' });
+    expect(await site.probe(BOTH)).toMatchObject({ exitCode: 2, stdout: '', stderr: '' });
     expect(await site.namespace.serviceAddresses()).toHaveLength(2);
     const down = await site.probe(BOTH);
-    expect(down).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(down).toMatchObject({ exitCode: 2, stdout: '' });
     expect(down.stderr).toMatch(
       /^dns-probe: down: withdrew 192\.0\.2\.1\/32 [^\n]*refused[^\n]+\n$/,
     );
@@ -37,7 +37,7 @@ describe('the addresses of a service', () => {
     expect(await site.drained()).toEqual([]);
   });
 
-  test('have the lease of the kernel, and IPv6 is deprecated, without DAD and prefix route', async () => {
+  test('have the lease of the kernel, and IPv6 is deprecated, without DAD', async () => {
     await site.advertise([...BOTH, '--lease', '90s']);
     const addresses = await site.namespace.addresses();
     const four = addresses.find(({ address }) => address === V4);
@@ -45,10 +45,14 @@ describe('the addresses of a service', () => {
     const lease = expect.toSatisfy((left: number) => left > 60 && left <= 90) as number;
     expect(four).toMatchObject({ prefixLength: 32, validSeconds: lease });
     expect(six).toMatchObject({ prefixLength: 128, validSeconds: lease, preferredSeconds: 0 });
-    expect(six?.flags).toEqual(
-      expect.arrayContaining(['deprecated', 'nodad', 'noprefixroute']) as string[],
-    );
+    expect(six?.flags).toEqual(expect.arrayContaining(['deprecated', 'nodad']) as string[]);
     expect(six?.flags).not.toContain('tentative');
+    // FRR 10 does not announce an address without its prefix route.
+    expect(six?.flags).not.toContain('noprefixroute');
+    expect(await site.namespace.ip(`-6 route show ${V6}`)).toContain(
+      'dev lo proto kernel metric 256',
+    );
+    await site.probe([...BOTH, '--withdraw', '--drain', '0']);
     expect(await site.namespace.ip(`-6 route show ${V6}`)).toBe('');
   });
 
@@ -241,6 +245,18 @@ describe('an interface', () => {
     expect(other.exitCode).toBe(69);
     expect(other.stderr).toContain('interface gone0 is missing');
     expect(site.state('other').health).toMatchObject({ status: 'down', successes: 0, failures: 0 });
+  });
+
+  test('are gone with their interface, and that is said', async () => {
+    await site.namespace.ip('link add gone1 type veth peer name gone2');
+    for (const end of ['gone1', 'gone2']) await site.namespace.ip(`link set ${end} up`);
+    const args = ['-a', V4, '--interface', 'gone1', '-i', 'gone', '--rise', '1'];
+    expect((await site.probe(args)).exitCode).toBe(0);
+    await site.namespace.ip('link del gone1');
+    const { exitCode, stderr } = await site.probe(args);
+    expect(exitCode).toBe(69);
+    expect(stderr).toContain('is gone from the kernel: interface gone1 is missing\n');
+    expect(stderr).not.toContain('removed by hand');
   });
 
   test('lo that is down changes no counter and no address', async () => {

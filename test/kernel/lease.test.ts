@@ -32,13 +32,14 @@ describe('the lease', () => {
     await until('expiry', async () => (await site.namespace.serviceAddresses()).length === 0, {
       timeoutMs: 8000,
     });
-    // Nothing is left in the main table that would swallow the address on this node.
-    expect(await site.namespace.ip(`-6 route show ${V6}`)).toBe('');
+    // The kernel leaves a route behind, which would swallow the address on this node.
+    expect(await site.namespace.ip(`-6 route show ${V6}`)).toContain('dev lo proto kernel');
     const { exitCode, stderr } = await site.probe([...BOTH, '--lease', '2s']);
     expect(exitCode).toBe(0);
     expect(stderr).toBe(
       'dns-probe: the state is older than the lease: starting from what the kernel shows\n',
     );
+    expect(await site.namespace.ip(`-6 route show ${V6}`)).toBe('');
   });
 
   test('is renewed by a good pass once half of it is spent, not before', async () => {
@@ -61,12 +62,12 @@ describe('the lease', () => {
     await site.server.kill();
     await sleep(3600);
     const failed = await site.probe(args);
-    expect(failed).toMatchObject({ exitCode: 1 });
+    expect(failed).toMatchObject({ exitCode: 2 });
     expect(await site.namespace.serviceAddresses()).toHaveLength(2);
     for (const left of await leases()) expect(left).toBeLessThanOrEqual(4);
     await until('expiry', async () => (await site.namespace.serviceAddresses()).length === 0);
     const after = await site.probe(args);
-    expect(after.exitCode).toBe(1);
+    expect(after.exitCode).toBe(2);
     expect(after.stderr).toContain('is gone from the kernel');
     expect(await site.namespace.serviceAddresses()).toEqual([]);
   });

@@ -93,7 +93,7 @@ describe('a folder of configurations', () => {
     expect(new Map(statuses.map(([name, status]) => [name, status]))).toEqual(
       new Map([
         ['good', 0],
-        ['hung', 1],
+        ['hung', 2],
         ['locked', 75],
       ]),
     );

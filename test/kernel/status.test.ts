@@ -98,6 +98,33 @@ describe('ha-status', () => {
     expect(present.stdout).toContain(`! ${V4}/32 dev lo is present although it is suspended`);
   });
 
+  test('with --plugin says UNKNOWN on stdout, whatever is wrong', async () => {
+    for (const args of [['nosuch'], ['--no-such-option'], ['--state-dir'], ['no/name']]) {
+      const { exitCode, stdout, stderr } = await run('ha-status', ['--plugin', ...args], {
+        namespace: site.namespace,
+      });
+      expect({ args, exitCode, stderr }).toEqual({ args, exitCode: 3, stderr: '' });
+      expect(stdout).toMatch(/^ANYCAST UNKNOWN - [^\n|]+\n$/);
+    }
+  });
+
+  test('raises no alarm of an instance that is coming back', async () => {
+    await site.advertise(ADDRESS);
+    await run('ha-suspend', site.args(['dns-probe', '--drain', '0s']), {
+      namespace: site.namespace,
+    });
+    await site.probe(ADDRESS); // sees that the service works, and the suspension
+    await run('ha-resume', site.args(['dns-probe']), { namespace: site.namespace });
+    const { exitCode, stdout } = await status();
+    expect(stdout).toMatch(/dns-probe +coming back +up, /);
+    expect({ exitCode, alarms: stdout.includes('!') }).toEqual({ exitCode: 0, alarms: false });
+    const plugin = await status('--plugin');
+    expect(plugin.exitCode).toBe(1);
+    expect(plugin.stdout).toContain('dns-probe: coming back');
+    await site.probe(ADDRESS);
+    expect(await status('--plugin')).toMatchObject({ exitCode: 0 });
+  });
+
   test('tells of a state that cannot be read', async () => {
     await site.advertise(ADDRESS);
     writeFileSync(site.statePath(), '{');

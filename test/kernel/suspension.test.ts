@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Child, Finished } from '../support/child.ts';
 import { DnsSite } from '../support/dns-site.ts';
-import { ROOT, run, start } from '../support/executable.ts';
+import { executablePath, ROOT, run, start } from '../support/executable.ts';
 import { until } from '../support/until.ts';
 
 const V4 = '192.0.2.1';
@@ -250,6 +250,33 @@ describe('ha-suspend with a command', () => {
     expect((await child.finished).exitCode).toBe(128 + 15);
     expect(existsSync(`${site.folder}/ran`)).toBe(false);
     expect(await site.drained()).toEqual([]);
+    expect(suspensionFiles()).toEqual([]);
+  });
+
+  test('of no instance is told, also around a command', async () => {
+    const empty = ['--state-dir', path.join(site.folder, 'none'), '--all'];
+    for (const command of [[], ['--', 'true']]) {
+      const { exitCode, stderr } = await run('ha-suspend', [...empty, ...command], {
+        namespace: site.namespace,
+      });
+      expect(exitCode).toBe(0);
+      expect(stderr).toContain('no instance runs here: nothing is suspended');
+    }
+  });
+
+  test('by another user is refused in words, with 77', async () => {
+    for (const program of ['ha-suspend', 'ha-resume']) {
+      const as = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath];
+      const args = [...as, executablePath(program), ...site.args(['dns-probe'])];
+      const { exitCode, stderr } = await site.namespace.exec('setpriv', args);
+      expect({ program, exitCode }).toEqual({
+        program,
+        exitCode: program === 'ha-resume' ? 0 : 77,
+      });
+      if (program === 'ha-suspend')
+        expect(stderr).toMatch(/^ha-suspend: [^\n]*no permission[^\n]*\n$/);
+      expect(stderr).not.toMatch(/EACCES|\.tmp/);
+    }
     expect(suspensionFiles()).toEqual([]);
   });
 

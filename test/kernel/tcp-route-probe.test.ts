@@ -45,10 +45,10 @@ describe.each([
     listeners.signal('SIGKILL');
     await listeners.finished;
     await site.listen('80');
-    expect(await site.probe(target)).toMatchObject({ exitCode: 1, stderr: '' });
+    expect(await site.probe(target)).toMatchObject({ exitCode: 2, stderr: '' });
     expect(await site.routes(address)).toHaveLength(1);
     const down = await site.probe(target);
-    expect(down).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(down).toMatchObject({ exitCode: 2, stdout: '' });
     expect(down.stderr).toMatch(
       /down: withdrew [^\n]+: refused: [^\n]+:443: connection refused\n$/,
     );
@@ -69,7 +69,7 @@ describe.each([
 describe('the ports', () => {
   test('are all needed, or any of them', async () => {
     await site.listen('80');
-    expect(await pass(...SEED)).toMatchObject({ exitCode: 1 });
+    expect(await pass(...SEED)).toMatchObject({ exitCode: 2 });
     expect(await pass('--require', 'any', ...SEED)).toMatchObject({ exitCode: 0 });
     expect(await site.routes(V4)).toHaveLength(1);
   });
@@ -81,7 +81,7 @@ describe('the ports', () => {
     const begin = performance.now();
     const run = await pass('--timeout', '1500ms', '--json', 'bond0', V4, '80', ...filtered);
     expect(performance.now() - begin).toBeLessThan(6000); // one after the other: 9 s
-    expect(run.exitCode).toBe(1);
+    expect(run.exitCode).toBe(2);
     expect(JSON.parse(run.stdout)).toMatchObject({ verdict: 'down', reason: 'timeout' });
     const begun = performance.now();
     const any = await pass('--timeout', '15s', '--require', 'any', 'bond0', V4, '80', ...filtered);
@@ -262,7 +262,7 @@ describe('the path of the handshakes', () => {
     await node.ip('route add default via 198.18.0.2 dev bond0 table 153');
     await node.ip('rule add from 198.18.0.1 lookup 153');
     const args = ['--timeout', '500ms', '--source', '198.18.0.1', ...SEED];
-    expect(await pass('--timeout', '500ms', '-n', ...SEED)).toMatchObject({ exitCode: 1 });
+    expect(await pass('--timeout', '500ms', '-n', ...SEED)).toMatchObject({ exitCode: 2 });
     const up = await pass(...args);
     expect(up).toMatchObject({ exitCode: 0 });
     expect(up.stderr).not.toContain('warning');
@@ -410,7 +410,7 @@ async function processesOf(program: string, args: readonly string[]): Promise<nu
   const file = path.join(ROOT, 'dist', program);
   const traced = [...command, process.execPath, file, ...folders, ...args];
   const { exitCode } = await site.node.exec('strace', traced);
-  expect(exitCode).toBeLessThan(2);
+  expect(exitCode).toBeLessThan(3);
   const { stdout } = await site.node.exec('grep', ['-c', 'execve("', trace]);
   return Number(stdout) - 1;
 }
@@ -431,7 +431,7 @@ describe("the seed's six lines", () => {
     const conf = `${site.folder}/routes`;
     cpSync(path.join(ROOT, 'scripts/examples/tcp-route'), conf, { recursive: true });
     for (let count = 0; count < 2; count++) {
-      expect(await site.probe(['--config', conf])).toMatchObject({ exitCode: 1 });
+      expect(await site.probe(['--config', conf])).toMatchObject({ exitCode: 2 });
     }
     const advertised = async (): Promise<string[]> => {
       const shown = await Promise.all(routed.map((address) => site.routes(address)));

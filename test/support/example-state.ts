@@ -33,6 +33,7 @@ export function exampleState(changes: Partial<InstanceState> = {}): InstanceStat
     advertisingChangedAtMs: 500_000,
     transitions: 1,
     leaseFromMs: 950_000,
+    prefixRoutes: true,
     leaseMs: 300_000,
     lastPass: {
       atMs: 998_000,

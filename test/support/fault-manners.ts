@@ -1,7 +1,7 @@
 import type { Finished } from './child.ts';
 
 /** Everything a probe may end with, but 70: that is a bug. */
-const DOCUMENTED: readonly (number | null)[] = [0, 1, 69, 71, 74, 75, 77, 78];
+const DOCUMENTED: readonly (number | null)[] = [0, 2, 69, 71, 74, 75, 77, 78];
 
 /**
  * What is wrong with how a run ended, against what its man page tells.
@@ -23,6 +23,6 @@ export function badManners(
     ...(isDocumented ? [] : [`exit ${run.exitCode ?? run.signal}`]),
     ...strange.map((line) => `said '${line}'`),
     ...(/this is a bug|\n +at /.test(run.stderr) ? ['a stack trace'] : []),
-    ...((run.exitCode ?? 0) > 1 && lines.length === 0 ? ['no message'] : []),
+    ...((run.exitCode ?? 0) > 2 && lines.length === 0 ? ['no message'] : []),
   ];
 }

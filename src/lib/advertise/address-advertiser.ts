@@ -3,6 +3,7 @@ import type { RunCommand } from '../system/command.ts';
 import type { Advertiser, Change, Failure, KernelView } from './advertiser.ts';
 import { addDrainRoute, deleteDrainRoute, readDrainRoutes } from './drain-routes.ts';
 import type { IpBatch, LineResult } from './ip-batch.ts';
+import { deleteLeftover } from './leftover-routes.ts';
 import {
   FOREVER_S,
   interfaceLister,
@@ -23,40 +24,48 @@ export function addressAdvertiser(
     canDrain: true,
     read: (places) => view(places, (name) => readInterface(run, name, listInterfaces)),
     apply: async (changes, leaseMs) => {
-      const results = await batch(changes.map((change) => batchLine(change, leaseMs)));
-      return readBack(run, changes, results, leaseMs);
+      const lines = changes.map((change) => batchLines(change, leaseMs));
+      const results = await batch(lines.flat());
+      // The first line of a change is what has to succeed; what follows clears up behind it.
+      const starts = lines.map((_, index) => lines.slice(0, index).flat().length);
+      return readBack(
+        run,
+        changes,
+        starts.map((start) => results[start]),
+        leaseMs,
+      );
     },
     drained: () => readDrainRoutes(run),
   };
 }
 
-/** The line for `ip -batch` that makes a change. */
-export function batchLine({ verb, place }: Change, leaseMs: number | undefined): string {
+/** The lines for `ip -batch` that make a change; only the first one has to succeed. */
+export function batchLines({ verb, place }: Change, leaseMs: number | undefined): string[] {
   const six = place.address.includes(':');
   const target = `${place.address}/${six ? 128 : 32} dev ${place.interface}`;
   switch (verb) {
     case 'add':
     case 'renew':
       // `replace` also where the address is new: it may be put in by hand in the same moment.
-      return `addr replace ${target} ${lifetimes(six, leaseMs)}`;
+      return [`addr replace ${target} ${lifetimes(six, leaseMs)}`];
     case 'remove':
-      return `addr del ${target}`;
+      return six ? [`addr del ${target}`, deleteLeftover(place)] : [`addr del ${target}`];
     case 'drain':
-      return addDrainRoute(place.address);
+      return [addDrainRoute(place.address)];
     case 'end-drain':
-      return deleteDrainRoute(place.address);
+      return [deleteDrainRoute(place.address)];
   }
 }
 
 /**
  * IPv6: deprecated from the start, so that the node never picks it as a source of its own
- * (RFC 6724 rule 3); no duplicate detection, for anycast is duplicate on purpose (RFC 4291 2.6);
- * no prefix route, which would outlive the address in the main table.
+ * (RFC 6724 rule 3); no duplicate detection, for anycast is duplicate on purpose (RFC 4291 2.6).
+ * With its prefix route, for FRR 10 does not announce an address without one.
  */
 function lifetimes(six: boolean, leaseMs: number | undefined): string {
   const valid = leaseMs === undefined ? 'forever' : String(Math.ceil(leaseMs / 1000));
   return six
-    ? `valid_lft ${valid} preferred_lft 0 nodad noprefixroute`
+    ? `valid_lft ${valid} preferred_lft 0 nodad`
     : `valid_lft ${valid} preferred_lft ${valid}`;
 }
 

@@ -39,13 +39,15 @@ export function planChanges(
 
 /**
  * When the leases that the kernel counts down began, on the clock since boot. One of another
- * length than now wanted counts as unknown, so that it is set anew before it runs out.
+ * length than now wanted counts as unknown, so that it is set anew before it runs out; so does one
+ * of 0.1.0, whose IPv6 addresses FRR 10 does not announce.
  */
 export function leaseStart(
   state: InstanceState | undefined,
   leaseMs: number | undefined,
 ): number | null {
-  return state?.leaseMs === (leaseMs ?? null) ? state.leaseFromMs : null;
+  if (state?.prefixRoutes !== true) return null;
+  return state.leaseMs === (leaseMs ?? null) ? state.leaseFromMs : null;
 }
 
 /** Whether half of the lease is spent, on the clock since boot. */

@@ -2,42 +2,44 @@ import { unknown, type Verdict } from '../probe/probe.ts';
 import { monotonicMs, sleep } from '../system/clock.ts';
 import { errnoOf } from '../system/errors.ts';
 import type { PassOptions } from './pass-options.ts';
+import { afterStandstill, watchStandstill } from './standstill.ts';
 import type { AttemptContext, PassPorts } from './pass-ports.ts';
 
 /** How long a probe may take to settle once its attempt is over. */
 const GRACE_MS = 1000;
 
 /**
- * Probes up to `attempts` times, until the first success. What a withdrawal needs is made ready in
- * the pause behind a failure, where it takes nobody's time: not while an answer is under way, whose
- * latency is measured.
+ * Probes up to `attempts` times, until the first success.
  *
  * @returns the verdict that counts: `up` if an attempt saw it, else the last `down`, else the last
  *   `unknown`
  */
 export async function probeWithAttempts(
   options: Pick<PassOptions, 'attempts' | 'timeoutMs' | 'retryDelayMs'>,
-  ports: Pick<PassPorts, 'probe' | 'log' | 'interrupts' | 'prepareChange'>,
+  ports: Pick<PassPorts, 'probe' | 'log' | 'interrupts'>,
   health: AttemptContext['health'],
 ): Promise<Verdict> {
   const { probe, log, interrupts } = ports;
   let verdict: Verdict | undefined;
   for (let attempt = 1; attempt <= options.attempts; attempt++) {
     if (attempt > 1) {
-      const pause = sleep(options.retryDelayMs, interrupts.signal);
-      if (health === 'up') ports.prepareChange();
-      await pause;
+      await sleep(options.retryDelayMs, interrupts.signal);
     }
     if (isOver(interrupts.signal)) break;
     const startedMs = monotonicMs();
-    const now = await probeOnce(probe, log, health, options.timeoutMs, interrupts.signal);
+    const { verdict: now, settled } = await probeOnce(
+      probe,
+      log,
+      health,
+      options.timeoutMs,
+      interrupts.signal,
+    );
     // The question was cut short: what it seems to say is no verdict.
     if (isOver(interrupts.signal) && now.status !== 'up') break;
     const tookMs = monotonicMs() - startedMs;
     log.step(`attempt ${attempt} of ${options.attempts}: ${describeVerdict(now)} [${tookMs} ms]`);
     if (now.status !== 'unknown' || verdict === undefined) verdict = now;
-    if (now.status === 'up') break;
-    if (now.status === 'unknown' && now.reason === 'overrun') break; // it may still be running
+    if (now.status === 'up' || !settled) break; // one that did not settle may still be running
   }
   return verdict ?? unknown('overrun', 'interrupted');
 }
@@ -54,37 +56,65 @@ function isOver(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
+interface Attempt {
+  readonly verdict: Verdict;
+  /** Whether the probe came to an end. */
+  readonly settled: boolean;
+}
+
 async function probeOnce(
   probe: PassPorts['probe'],
   log: PassPorts['log'],
   health: AttemptContext['health'],
   timeoutMs: number,
   interrupted: AbortSignal,
-): Promise<Verdict> {
+): Promise<Attempt> {
   const attempt = new AbortController();
   const end = (): void => {
     attempt.abort();
   };
-  const timer = setTimeout(end, timeoutMs);
+  const watch = watchStandstill();
+  const timer = setTimeout(() => {
+    void readWhatArrived().then(end);
+  }, timeoutMs);
   let overrunTimer: NodeJS.Timeout | undefined;
-  const overrun = new Promise<Verdict>((resolve) => {
+  const overrun = new Promise<Attempt>((resolve) => {
     const message = `the probe did not settle ${GRACE_MS} ms after its timeout`;
-    overrunTimer = setTimeout(() => {
-      resolve(unknown('overrun', message));
-    }, timeoutMs + GRACE_MS);
+    attempt.signal.addEventListener('abort', () => {
+      overrunTimer = setTimeout(() => {
+        resolve({ verdict: unknown('overrun', message), settled: false });
+      }, GRACE_MS);
+    });
   });
   interrupted.addEventListener('abort', end, { once: true });
   try {
     if (interrupted.aborted) end();
     return await Promise.race([
-      probe({ signal: attempt.signal, log, health }).catch(verdictOfSystemError),
+      probe({ signal: attempt.signal, log, health })
+        .catch(verdictOfSystemError)
+        .then((verdict) => ({
+          verdict: afterStandstill(verdict, watch.stoodStillMs(), timeoutMs),
+          settled: true,
+        })),
       overrun,
     ]);
   } finally {
+    watch.end();
     clearTimeout(timer);
     clearTimeout(overrunTimer);
     interrupted.removeEventListener('abort', end);
   }
+}
+
+/** Turns of the event loop from the arrival of an answer to its end: sockets, then what follows. */
+const TURNS = 3;
+
+/**
+ * Lets everything be read that lies in a socket. When this process stood still, the timer is seen
+ * before the answer that came long before it.
+ */
+async function readWhatArrived(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn += 1) await new Promise(setImmediate);
 }
 
 /** A failed system call that the probe did not expect is our lack, not the service's. */

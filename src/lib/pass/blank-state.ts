@@ -21,6 +21,7 @@ export function blankState(
     advertisingChangedAtMs: now.bootMs,
     transitions: 0,
     leaseFromMs: null,
+    prefixRoutes: false,
     leaseMs: null,
     lastPass: null,
     intervalMs: null,

@@ -46,10 +46,22 @@ function misplaced(
       .filter(({ present }) => present)
       .map((place) => `${placeLabel(place)} is present although it is ${why}`);
   }
+  if (isComingBack(state, suspensions)) return [];
   const why = leaseLeftMs === 0 ? ', its lease ran out' : '';
   return places
     .filter(({ present }) => !present && state.lastPass?.status === 'up')
     .map((place) => `${placeLabel(place)} is absent although it is up${why}`);
+}
+
+/**
+ * Whether the last pass still saw a suspension that has ended since: the next one puts the addresses
+ * back, and whether it comes is looked at elsewhere.
+ */
+export function isComingBack(
+  state: InstanceState,
+  suspensions: InstanceStatus['suspensions'],
+): boolean {
+  return suspensions.length === 0 && state.suspensionIds.length > 0;
 }
 
 function lateDrain(state: InstanceState, { now }: Pick<InstanceStatus, 'now'>): readonly string[] {

@@ -44,6 +44,7 @@ export function nextState(facts: PassFacts): InstanceState {
       changed || before === undefined ? now.bootMs : before.advertisingChangedAtMs,
     transitions: (before?.transitions ?? 0) + (changed ? 1 : 0),
     leaseFromMs: advertising ? facts.leaseFromMs : null,
+    prefixRoutes: facts.leaseFromMs !== null,
     leaseMs: options.leaseMs ?? null,
     lastPass: {
       atMs: now.bootMs,

@@ -9,8 +9,6 @@ export interface PassPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly run: RunCommand;
-  /** Makes ready what `run` needs, so that a change that is likely to come is quick. */
-  readonly prepareChange: () => void;
   readonly advertiser: Advertiser;
   readonly ownUid: number;
   readonly interrupts: Interrupts;

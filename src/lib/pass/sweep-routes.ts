@@ -11,7 +11,6 @@ import { acquireLock } from '../state/lock.ts';
 import {
   endRouteLease,
   openRouteLeases,
-  routeLease,
   routeLeaseFolder,
   routeLeases,
   setRouteLease,
@@ -37,9 +36,10 @@ export async function sweepRoutes(stateDir: string, ports: SweepPorts): Promise<
     if (over.length === 0) return;
     const routes = await readOwnRoutes(ports.run);
     for (const address of over) {
-      await underLockOfOwner(stateDir, address, ports, () =>
-        sweepAddress(stateDir, address, routes.get(address) ?? [], ports),
-      );
+      await underLockOfOwner(stateDir, address, ports, async () => {
+        if (!overdue(stateDir, ports.clock.now()).includes(address)) return; // renewed since
+        await sweepAddress(stateDir, address, routes.get(address) ?? [], ports);
+      });
     }
   } catch (error) {
     if (!(error instanceof ReportedError)) throw error;
@@ -77,10 +77,10 @@ function overdue(stateDir: string, now: Moment): readonly string[] {
 }
 
 /** A pass of the owner that is under way decides for itself: then nothing is done. */
-async function underLockOfOwner(
+export async function underLockOfOwner(
   stateDir: string,
   address: string,
-  { clock, log, run }: SweepPorts,
+  { log, run }: Pick<SweepPorts, 'log' | 'run'>,
   action: () => Promise<void>,
 ): Promise<void> {
   const owner = claimOwner(instancePaths(stateDir, '').claims, address);
@@ -94,9 +94,7 @@ async function underLockOfOwner(
     throw error;
   }
   try {
-    const lease = routeLease(routeLeaseFolder(stateDir), address, clock.now());
-    const isOver = lease?.untilMs === undefined || lease.untilMs < clock.now().bootMs;
-    if (lease !== undefined && isOver) await action();
+    await action();
   } finally {
     lock.release();
   }

@@ -33,7 +33,12 @@ export function transitionOf(
     const message = `down: withdrew ${where}: ${verdict.reason}: ${verdict.detail}`;
     return { to: 'down', reason: verdict.reason, message };
   }
-  const message = `down: ${where} is gone from the kernel: removed by hand, or its lease ran out`;
+  // Where the interface went, its addresses went with it.
+  const why =
+    verdict.status === 'unknown' && verdict.reason === 'no-interface'
+      ? verdict.detail
+      : 'removed by hand, or its lease ran out';
+  const message = `down: ${where} is gone from the kernel: ${why}`;
   return { to: 'down', reason: 'vanished', message };
 }
 

@@ -64,6 +64,11 @@ export function claimedAddresses(folder: string, instance: string): readonly str
   return namesIn(folder).filter((address) => claimOwner(folder, address) === instance);
 }
 
+/** The addresses that any instance owns. Throws StateError. */
+export function claimedByAnybody(folder: string): readonly string[] {
+  return namesIn(folder);
+}
+
 /** The instances that own any address. Throws StateError. */
 export function claimedInstances(folder: string): readonly string[] {
   return namesIn(folder).flatMap((address) => claimOwner(folder, address) ?? []);

@@ -45,6 +45,8 @@ const InstanceState = v.object({
   transitions: count,
   /** When the kernel's lifetimes were set last; null while nothing is advertised. */
   leaseFromMs: v.nullable(bootMoment),
+  /** Whether IPv6 addresses were put in with their prefix route: 0.1.0 left that out. */
+  prefixRoutes: v.optional(v.boolean(), false),
   /** null: the lease is off. */
   leaseMs: v.nullable(span),
   lastPass: v.nullable(

@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { syncFolder, writeFileAtomically } from '../system/atomic-file.ts';
 import { readBounded } from '../system/bounded-read.ts';
 import { bootOf, type Moment } from '../system/clock.ts';
-import { errnoOf, messageOf, StateError } from '../system/errors.ts';
+import { errnoOf, messageOf, PermissionError, StateError } from '../system/errors.ts';
 import { makeFolders } from '../system/make-folders.ts';
 import { livenessOf, type ProcessIdentity } from '../system/process-identity.ts';
 import { randomHex } from '../system/random.ts';
@@ -80,7 +80,7 @@ export interface NewSuspension {
  *
  * @param folder where: the suspensions folder of the state, or the persistent one
  * @returns the suspension's id
- * @throws StateError when it cannot be written: then nothing is suspended
+ * @throws StateError or PermissionError when it cannot be written: then nothing is suspended
  */
 export function writeSuspension(folder: string, request: NewSuspension, now: Moment): string {
   const id = request.id ?? randomHex(8);
@@ -101,19 +101,27 @@ export function writeSuspension(folder: string, request: NewSuspension, now: Mom
     writeFileAtomically(path, 0o644, `${JSON.stringify(suspension)}\n`);
     if (request.acrossReboot) syncFolder(folder);
   } catch (error) {
-    throw new StateError(`cannot write the suspension: ${messageOf(error)}`, { cause: error });
+    throw notPermittedOr(error, 'cannot write the suspension');
   }
   return id;
 }
 
-/** Ends a holder's suspension. Returns whether there was one. Throws StateError. */
+/** Another user's folder is no fault of the disk: it wants another user. */
+function notPermittedOr(error: unknown, what: string): StateError | PermissionError {
+  const errno = errnoOf(error);
+  return errno === 'EACCES' || errno === 'EPERM'
+    ? new PermissionError(`${what}: no permission (run it as root)`, { cause: error })
+    : new StateError(`${what}: ${messageOf(error)}`, { cause: error });
+}
+
+/** Ends a holder's suspension. Returns whether there was one. Throws StateError, PermissionError. */
 export function removeSuspension(folder: string, instance: string, holder: string): boolean {
   try {
     unlinkSync(suspensionPath(folder, instance, holder));
     return true;
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return false;
-    throw new StateError(`cannot end the suspension: ${messageOf(error)}`, { cause: error });
+    throw notPermittedOr(error, 'cannot end the suspension');
   }
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { addressAdvertiser, batchLine } from '../../../src/lib/advertise/address-advertiser.ts';
+import { addressAdvertiser, batchLines } from '../../../src/lib/advertise/address-advertiser.ts';
 import type { Change, Failure } from '../../../src/lib/advertise/advertiser.ts';
 import { addDrainRoute, deleteDrainRoute } from '../../../src/lib/advertise/drain-routes.ts';
 import { FOREVER_S, readInterfaceWithIp } from '../../../src/lib/advertise/kernel-addresses.ts';
@@ -13,21 +13,17 @@ describe('the line for ip', () => {
   test.each([
     ['add', A4, 'addr replace 198.51.100.1/32 dev lo valid_lft 300 preferred_lft 300'],
     ['renew', A4, 'addr replace 198.51.100.1/32 dev lo valid_lft 300 preferred_lft 300'],
-    [
-      'add',
-      A6,
-      'addr replace 2001:db8::1/128 dev lo valid_lft 300 preferred_lft 0 nodad noprefixroute',
-    ],
+    ['add', A6, 'addr replace 2001:db8::1/128 dev lo valid_lft 300 preferred_lft 0 nodad'],
     ['remove', A4, 'addr del 198.51.100.1/32 dev lo'],
     ['remove', A6, 'addr del 2001:db8::1/128 dev lo'],
     ['drain', A4, 'route replace local 198.51.100.1 dev lo table local proto 120 metric 1'],
     ['end-drain', A6, 'route del local 2001:db8::1 dev lo table local proto 120 metric 1'],
   ] as const)('that does %s', (verb, place, line) => {
-    expect(batchLine({ verb, place }, 300_000)).toBe(line);
+    expect(batchLines({ verb, place }, 300_000)[0]).toBe(line);
   });
 
   test('without a lease puts an address in for ever', () => {
-    expect(batchLine({ verb: 'add', place: A4 }, undefined)).toBe(
+    expect(batchLines({ verb: 'add', place: A4 }, undefined)[0]).toBe(
       'addr replace 198.51.100.1/32 dev lo valid_lft forever preferred_lft forever',
     );
   });

@@ -9,7 +9,7 @@ function fakeIp(result: Partial<CommandResult> = {}): { run: RunCommand; batches
   const batches: string[][] = [];
   const run: RunCommand = (file, args, { input }) => {
     expect([file, ...args]).toEqual(['ip', '-force', '-batch', '-']);
-    batches.push((input ?? '').trimEnd().split('\n'));
+    batches.push(String(input).trimEnd().split('\n'));
     return Promise.resolve({ ...FINE, ...result });
   };
   return { run, batches };
@@ -93,7 +93,7 @@ describe('with a window', () => {
     const batches: string[] = [];
     let second: Promise<unknown> | undefined;
     const batch = ipBatch((_, __, { input }) => {
-      batches.push(input ?? '');
+      batches.push(String(input));
       second ??= batch(['b']);
       return Promise.resolve(FINE);
     }, 5);

@@ -17,7 +17,7 @@ function ip(result: Partial<CommandResult>): { run: RunCommand; inputs: string[]
   return {
     inputs,
     run: (_file, _args, { input }) => {
-      inputs.push(input ?? '');
+      inputs.push(String(input));
       return Promise.resolve(whole);
     },
   };

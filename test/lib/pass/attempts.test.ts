@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { describeVerdict, probeWithAttempts } from '../../../src/lib/pass/attempts.ts';
-import type { AttemptContext, Interrupts, PassPorts } from '../../../src/lib/pass/pass-ports.ts';
+import type { Interrupts, PassPorts } from '../../../src/lib/pass/pass-ports.ts';
 import { down, unknown, up, type Verdict } from '../../../src/lib/probe/probe.ts';
 import { recordedLog } from '../../support/recorded-log.ts';
 
@@ -23,16 +23,12 @@ function answering(...verdicts: readonly Verdict[]): {
   return { probe, asked: () => asked };
 }
 
-function prepareChange(): void {
-  // Nothing is changed here.
-}
-
 function run(
   probe: PassPorts['probe'],
   options: Partial<typeof OPTIONS> = {},
   signal?: AbortSignal,
 ): Promise<Verdict> {
-  const ports = { probe, log: recordedLog(), interrupts: interrupts(signal), prepareChange };
+  const ports = { probe, log: recordedLog(), interrupts: interrupts(signal) };
   return probeWithAttempts({ ...OPTIONS, ...options }, ports, 'up');
 }
 
@@ -67,7 +63,7 @@ describe('the verdict of a pass', () => {
       signals.add(signal);
       return Promise.resolve(down('timeout', `was ${health ?? 'not known'}`));
     };
-    const ports = { probe, log, interrupts: interrupts(), prepareChange };
+    const ports = { probe, log, interrupts: interrupts() };
     await probeWithAttempts(OPTIONS, ports, 'up');
     expect(signals.size).toBe(3);
     expect(log.lines.map((line) => line.replace(/\d+ ms/, 'N ms'))).toEqual([
@@ -77,31 +73,6 @@ describe('the verdict of a pass', () => {
     ]);
   });
 });
-
-test.each([
-  ['up', [DOWN, DOWN, DOWN], ['asked', 'prepared', 'asked', 'prepared', 'asked']],
-  ['up', [up('first')], ['asked']],
-  ['down', [DOWN, DOWN, DOWN], ['asked', 'asked', 'asked']],
-] as const)(
-  'in health %s, after %j, a withdrawal is prepared only behind a failure that another attempt follows',
-  async (health, verdicts, expected) => {
-    const seen: string[] = [];
-    const answers = answering(...verdicts);
-    const ports = {
-      probe: (context: AttemptContext) => {
-        seen.push('asked');
-        return answers.probe(context);
-      },
-      log: recordedLog(),
-      interrupts: interrupts(),
-      prepareChange: () => {
-        seen.push('prepared');
-      },
-    };
-    await probeWithAttempts(OPTIONS, ports, health);
-    expect(seen).toEqual(expected);
-  },
-);
 
 describe('an attempt', () => {
   test('is told when its time is over', async () => {

@@ -58,7 +58,7 @@ describe('the way up and down', () => {
     expect(risen.decision?.leaseLeftMs).toBe(300_000);
     expect(bench.lines).toEqual([`notice: up: advertising ${A}: answered`]);
     bench.verdict = DOWN;
-    expect((await bench.pass()).exitStatus).toBe(1);
+    expect((await bench.pass()).exitStatus).toBe(2);
     expect(bench.lines).toEqual([]);
     const fallen = await bench.pass();
     expect(fallen.decision).toMatchObject({ health: 'down', advertising: false, transitions: 2 });
@@ -426,7 +426,7 @@ describe('a dry run', () => {
 test('without an address it only probes', async () => {
   const bench = newBench({ places: [] });
   bench.verdict = DOWN;
-  expect(await bench.pass()).toMatchObject({ exitStatus: 1, decision: undefined });
+  expect(await bench.pass()).toMatchObject({ exitStatus: 2, decision: undefined });
   expect(readdirSync(bench.folder)).toEqual([]);
 });
 
