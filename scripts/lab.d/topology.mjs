@@ -19,7 +19,7 @@ export const SPEAKERS = /** @type {const} */ (['r1', 'r2', 'r3', 'near', 'far'])
 /** @typedef {typeof NODES[number]} NodeRole */
 /** @typedef {typeof SPEAKERS[number]} Speaker */
 
-export const SERVICE = { v4: '192.0.2.1', v6: '2001:db8:ffff:a000:fdc0::3b5' };
+export const SERVICE = { v4: '192.0.2.1', v6: '2001:db8::1' };
 
 /** @typedef {{ role: Role, device: string, v4: string, v6: string }} End */
 

@@ -33,6 +33,7 @@ function filesBelow(base: string): readonly string[] {
 
 describe('scripts/install', () => {
   const edited = (): string => path.join(folder, 'etc/anycast-ha/recursive.toml');
+  const example = 'usr/local/share/doc/anycast-ha/examples/config/recursive.toml';
 
   test('puts every file where it belongs, and scripts/uninstall takes it out again', async () => {
     expect(await script('install', '--destdir', folder, '--node', NODE)).toMatchObject({
@@ -53,7 +54,9 @@ describe('scripts/install', () => {
       expect(files).toContain(`usr/local/lib/systemd/system/${name}@.timer`);
     }
     expect(files).toContain('usr/local/share/man/man7/anycast-ha.7');
-    expect(files).toContain('etc/anycast-ha/recursive.toml');
+    expect(files).toContain(example);
+    // Whose it is to write, nobody else writes.
+    expect(files.filter((file) => file.startsWith('etc/'))).toEqual([]);
 
     expect((await script('uninstall', '--destdir', folder)).exitCode).toBe(0);
     expect(filesBelow(folder)).toEqual([]);
@@ -67,7 +70,7 @@ describe('scripts/install', () => {
       const env = { PATH: '', NODE_OPTIONS: '--no-such-option' };
       expect(await runCommand(file, ['--version'], { env })).toMatchObject({
         exitCode: 0,
-        stdout: `${name} 0.1.0\n`,
+        stdout: `${name} 0.2.0\n`,
         stderr: '',
       });
     }
@@ -156,7 +159,7 @@ describe('the npm package', () => {
     expect(installed, installed.stderr).toMatchObject({ exitCode: 0 });
     for (const name of EXECUTABLES) {
       const run = await runCommand(path.join(prefix, 'bin', name), ['--version']);
-      expect(run).toMatchObject({ exitCode: 0, stdout: `${name} 0.1.0\n`, stderr: '' });
+      expect(run).toMatchObject({ exitCode: 0, stdout: `${name} 0.2.0\n`, stderr: '' });
       expect(existsSync(path.join(prefix, `share/man/man8/${name}.8`))).toBe(true);
     }
     const second = await runCommand(
@@ -170,7 +173,7 @@ describe('the npm package', () => {
 
 describe('the Debian package', () => {
   test('has no errors for lintian, and is the same each time', { timeout: 300_000 }, async () => {
-    const file = path.join(folder, 'anycast-ha_0.1.0_all.deb');
+    const file = path.join(folder, 'anycast-ha_0.2.0_all.deb');
     expect((await script('package', folder)).exitCode).toBe(0);
     const first = readFileSync(file);
     expect((await script('package', folder)).exitCode).toBe(0);
@@ -182,8 +185,8 @@ describe('the Debian package', () => {
     expect(lintian, lintian.stdout).toMatchObject({ exitCode: 0, stdout: '' });
 
     const about = await runCommand('dpkg-deb', ['--field', file, 'Depends', 'Version']);
-    expect(about.stdout).toBe('Depends: nodejs (>= 20.19), iproute2\nVersion: 0.1.0\n');
+    expect(about.stdout).toBe('Depends: nodejs (>= 20.19), iproute2\nVersion: 0.2.0\n');
     const control = await runCommand('dpkg-deb', ['--ctrl-tarfile', file]);
-    expect(control.stdout).toContain('/etc/anycast-ha/recursive.toml\n');
+    expect(control.stdout).not.toContain('conffiles');
   });
 });

@@ -70,9 +70,13 @@ export class BootedSystemd {
     this.#cgroup = cgroup;
   }
 
-  /** Prepares the machine; `boot` starts it. */
-  static async create(): Promise<BootedSystemd> {
-    const root = await OverlayRoot.create();
+  /**
+   * Prepares the machine; `boot` starts it.
+   *
+   * @param lower the root that it is a copy of: another release's, in place of this machine's own
+   */
+  static async create(lower = '/'): Promise<BootedSystemd> {
+    const root = await OverlayRoot.create(lower);
     const namespace = await Namespace.create();
     const groups = cgroupMount();
     sweepGroups(groups);
@@ -81,6 +85,10 @@ export class BootedSystemd {
     rmSync(root.path('/etc/systemd/system'), { recursive: true });
     mkdirSync(root.path('/etc/systemd/system'));
     symlinkSync('/dev/null', root.path('/etc/systemd/system/console-getty.service'));
+    // What this machine itself runs and has suspended is no affair of a test.
+    for (const folder of ['/etc/anycast-ha', '/var/lib/anycast-ha']) {
+      rmSync(root.path(folder), { recursive: true, force: true });
+    }
     writeFileSync(root.path('/etc/fstab'), '');
     writeFileSync(root.path('/etc/machine-id'), '00000000000000000000000000000001\n');
     mkdirSync(root.path('/etc/systemd/journald.conf.d'), { recursive: true });

@@ -48,6 +48,8 @@ export async function start(
     PATH: `${path.dirname(process.execPath)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
     HOME: '/nonexistent',
     LANG: 'C.UTF-8',
+    // What this machine itself has suspended across reboots is no affair of a test.
+    ANYCAST_HA_PERSIST_DIR: '/nonexistent/anycast-ha',
     ...options.env,
   };
   const childOptions = {

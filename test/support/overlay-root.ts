@@ -8,13 +8,13 @@ const HOLD = `
 set -e
 mount -t tmpfs overlay-root "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root"
 echo ready
 exec cat >/dev/null
 `;
 
 /**
- * A copy of this machine's file system to write into: an overlay of `/`, in a mount namespace of
+ * A copy of a file system, by default this machine's, to write into: an overlay of it, in a mount namespace of
  * its own, so that it leaves nothing behind.
  */
 export class OverlayRoot {
@@ -29,12 +29,15 @@ export class OverlayRoot {
     this.inside = path.join(folder, 'root');
   }
 
-  /** @throws Error when it cannot be mounted */
-  static async create(): Promise<OverlayRoot> {
+  /**
+   * @param lower the file system that it is a copy of
+   * @throws Error when it cannot be mounted
+   */
+  static async create(lower = '/'): Promise<OverlayRoot> {
     const folder = createTemporaryFolder();
     const holder = spawn(
       'unshare',
-      ['--mount', '--propagation', 'private', 'sh', '-c', HOLD, 'sh', folder],
+      ['--mount', '--propagation', 'private', 'sh', '-c', HOLD, 'sh', folder, lower],
       { stdio: ['pipe', 'pipe', 'pipe'] },
     );
     let complaint = '';
@@ -42,7 +45,7 @@ export class OverlayRoot {
       complaint += chunk.toString();
     });
     await Promise.race([once(holder.stdout, 'data'), once(holder, 'exit')]);
-    if (holder.exitCode !== null) throw new Error(`no overlay of /: ${complaint}`);
+    if (holder.exitCode !== null) throw new Error(`no overlay of ${lower}: ${complaint}`);
     return new OverlayRoot(folder, holder);
   }
 

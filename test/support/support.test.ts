@@ -50,7 +50,13 @@ describe('a namespace of the tests', () => {
   test('runs a program with a small environment of its own', async () => {
     const { stdout } = await run('/usr/bin/env', [], { namespace, env: { EXTRA: 'yes' } });
     const names = stdout.split('\n').map((line) => line.split('=')[0]);
-    expect(names.filter((name) => name !== '').sort()).toEqual(['EXTRA', 'HOME', 'LANG', 'PATH']);
+    expect(names.filter((name) => name !== '').sort()).toEqual([
+      'ANYCAST_HA_PERSIST_DIR',
+      'EXTRA',
+      'HOME',
+      'LANG',
+      'PATH',
+    ]);
   });
 
   test('runs daemons that can be frozen with their workers, ended and started again', async () => {

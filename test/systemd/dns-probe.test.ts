@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { BootedSystemd } from '../support/booted-systemd.ts';
 import { ADDRESSES, createDnsMachine, untilAdvertised } from '../support/dns-machine.ts';
-import { ROOT } from '../support/executable.ts';
+import { executablePath, ROOT } from '../support/executable.ts';
 import { until } from '../support/until.ts';
 
 // A whole machine boots here, maybe beside other tests.
@@ -206,12 +206,31 @@ describe('a pass that does not go well', () => {
     for (const end of ['plain0', 'plain1']) await machine.namespace.ip(`link set ${end} up`);
     const disable = 'net.ipv6.conf.plain0.disable_ipv6=1';
     await machine.namespace.exec('sysctl', ['-qw', disable]);
+    const program = readFileSync(executablePath('dns-probe'), 'utf8');
+    const node = `#!${process.execPath}\n`;
+    const withoutHead = program.slice(program.indexOf('\n') + 1);
+    machine.write('/usr/local/sbin/half', `${node}${withoutHead.slice(0, 100_000)}`, 0o755);
+    machine.write(
+      '/usr/local/sbin/nonode',
+      `#!/usr/bin/env -S -u NODE_OPTIONS /usr/bin/no-such-node\n${withoutHead}`,
+      0o755,
+    );
+    for (const name of ['half', 'nonode']) {
+      machine.configure(name, 'address = "192.0.2.7"\n');
+      const command = `/usr/local/sbin/${name} --config /etc/anycast-ha/%i.toml`;
+      machine.write(
+        `/etc/systemd/system/dns-probe@${name}.service.d/test.conf`,
+        `[Service]\nExecStart=\nExecStart=${command}\n`,
+      );
+    }
     await machine.must('systemctl', 'daemon-reload');
     for (const [instance, status] of [
       ['readonly', '74'],
       ['wrong', '78'],
       ['bug', '70'],
       ['refused', '71'],
+      ['half', '1'], // what Node says of a program that is not whole
+      ['nonode', '127'],
     ] as const) {
       const service = `dns-probe@${instance}.service`;
       expect((await machine.run('systemctl', 'start', service)).exitCode).toBe(1);

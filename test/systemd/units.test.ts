@@ -55,10 +55,10 @@ describe('the units', () => {
 
 /** Uncomments the address in the example of an instance, and gives it the example's name. */
 function useExample(instance: string): void {
-  const file = `/etc/anycast-ha/${instance}.toml`;
-  const text = readFileSync(machine.root.path(file), 'utf8');
+  const examples = '/usr/local/share/doc/anycast-ha/examples/config';
+  const text = readFileSync(machine.root.path(`${examples}/${instance}.toml`), 'utf8');
   expect(text).toContain('\n#address = ');
-  machine.write(file, text.replace('\n#address = ', '\naddress = '));
+  machine.configure(instance, text.replace('\n#address = ', '\naddress = '));
 }
 
 async function lastVerdict(instance: string): Promise<unknown> {
