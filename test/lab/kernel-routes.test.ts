@@ -101,7 +101,7 @@ test('a route of tcp-route-probe comes and goes at the far router', async () => 
   await until('the far node has it alone', () => farRouterGoes(['node0']));
 
   process.kill(server, 'SIGKILL');
-  expect(await pass('far')).toEqual([1, 1]);
+  expect(await pass('far')).toEqual([2, 2]);
   await until('the route is gone', () => farRouterGoes([]));
 }, 60_000);
 

@@ -40,7 +40,7 @@ export function runInTurn(rounds, commands) {
     const [, index = 0, start = 0, wall = 0, cpu = 0, peak = 0, exitStatus] = line
       .split(' ')
       .map(Number);
-    if (exitStatus !== 0) {
+    if (exitStatus !== expectedExit(commands[index] ?? [])) {
       throw new Error(
         `${String(commands[index]?.join(' '))}: exit ${String(exitStatus)}\n${stderr}`,
       );
@@ -96,6 +96,14 @@ function less(run, part) {
   return { ...run, wallMs: run.wallMs - part.wallMs, cpuMs: run.cpuMs - part.cpuMs };
 }
 
+/**
+ * @param {readonly string[]} command for measure.pl
+ * @returns {number} what it has to exit with
+ */
+function expectedExit(command) {
+  return Number(command.map((word) => /^exit:(\d+)$/.exec(word)?.[1]).find(Boolean) ?? 0);
+}
+
 /** @param {readonly number[]} values */
 export function median(values) {
   return quantile(values, 0.5);
@@ -127,7 +135,10 @@ export function countProcesses(command) {
  * @param {readonly string[]} command for measure.pl
  * @returns {readonly string[]} one that any program can run
  */
-export function inNamespace([first = '', ...rest]) {
-  const name = /^netns:(.*)/.exec(first)?.[1];
-  return name === undefined ? [first, ...rest] : ['ip', 'netns', 'exec', name, ...rest];
+export function inNamespace(command) {
+  const rest = command.filter((word) => !/^(?:netns|env|exit):/.test(word));
+  const variables = command.flatMap((word) => /^env:(.*)/s.exec(word)?.[1] ?? []);
+  const name = command.map((word) => /^netns:(.*)/.exec(word)?.[1]).find(Boolean);
+  const plain = variables.length === 0 ? rest : ['env', ...variables, ...rest];
+  return name === undefined ? plain : ['ip', 'netns', 'exec', name, ...plain];
 }

@@ -3,7 +3,8 @@
 #
 # Runs the commands in turn, ROUNDS times after once for warming up, and prints what each run took:
 # round, number of the command, start (us on the monotonic clock), wall us, CPU us (user and system,
-# with children), peak memory in kB, exit status. Perl, because Node cannot ask for the resources of a child, and every Debian has it.
+# with children), peak memory in kB, exit status. A command may begin with `netns:NAME`, the network
+# namespace it runs in, with `env:NAME=VALUE`, and with `exit:STATUS`, which is for the reader. Perl, because Node cannot ask for the resources of a child, and every Debian has it.
 use strict;
 use warnings;
 use POSIX ();
@@ -40,7 +41,11 @@ sub run {
   my $pid = fork() // die "fork: $!\n";
   if ($pid == 0) {
     open(STDOUT, '>', '/dev/null');
-    enter(shift @$command) if $command->[0] =~ /^netns:/;
+    while ($command->[0] =~ /^(netns|env|exit):/) {
+      my $word = shift @$command;
+      enter($word) if $1 eq 'netns';
+      $ENV{$1} = $2 if $word =~ /^env:(\w+)=(.*)/;
+    }
     exec {$command->[0]} @$command or POSIX::_exit(127);
   }
   my ($status, $usage) = (pack('l', 0), "\0" x 256);

@@ -1,16 +1,24 @@
 import { createHash } from 'node:crypto';
 import { createSocket } from 'node:dgram';
+import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
 /**
  * Servers that answer at once, so that what is measured is the probe: DNS, RADIUS, a syslog daemon
  * that sends everything back, and HTTP. With addresses as arguments: only TCP port 80 there.
- * Says `ready` when all listen.
+ * Says `ready` when all listen. Where ASKED names a folder, a file there has a byte for each
+ * question: named after the port.
  */
 
 const SECRET = 'bench';
 /** The SOA record of the root (RFC 1035 section 3.3.13): its names and numbers are of no matter. */
 const SOA = Buffer.concat([Buffer.from([0, 0, 6, 0, 1, 0, 0, 0, 5, 0, 22]), Buffer.alloc(22)]);
+
+/** @param {number} port that was asked */
+function note(port) {
+  const folder = process.env['ASKED'];
+  if (folder !== undefined) appendFileSync(`${folder}/${port}`, '.');
+}
 
 /** @param {Buffer} query without EDNS or with it: only the question is answered */
 function dnsAnswer(query) {
@@ -42,6 +50,7 @@ function radiusAnswer(request) {
 function serveUdp(port, answer, answerPort) {
   const socket = createSocket('udp4');
   socket.on('message', (request, asker) => {
+    note(port);
     socket.send(answer(request), answerPort ?? asker.port, asker.address);
   });
   return new Promise((resolve) => {
@@ -57,6 +66,7 @@ function serveUdp(port, answer, answerPort) {
  */
 function serveHttp(port, address) {
   const server = createServer((connection) => {
+    note(port);
     connection.on('error', () => {
       // The asker may go at any time.
     });

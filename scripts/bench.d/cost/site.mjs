@@ -1,8 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT } from '../../build/bundle.mjs';
-import { withMarks } from './marks.mjs';
 import { inNamespace } from './measure.mjs';
 
 /** Files of the measurement, on the /run of its own. */
@@ -13,6 +12,9 @@ const HERE = import.meta.dirname;
 export const EMPTY = path.join(FOLDER, 'empty');
 
 const EXECUTABLES = path.join(FOLDER, 'bin');
+
+/** Where the servers note the questions that they see. */
+const ASKED = path.join(FOLDER, 'asked');
 
 /** One for an instance of its own, and six: as many as a crontab that this project began with. */
 const FAR_ADDRESSES = Array.from({ length: 7 }, (_, number) => `198.51.100.${2 + number}`);
@@ -37,7 +39,10 @@ function ip(...lines) {
  * @param {readonly string[]} args of a program that says `ready`
  */
 function serve(command, args) {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ASKED },
+  });
   child.unref(); // it ends with the namespaces
   return new Promise((resolve, reject) => {
     child.once('exit', (status) => {
@@ -56,7 +61,8 @@ function serve(command, args) {
  */
 export async function prepareSite() {
   must('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', '/run']);
-  for (const folder of ['', '/hundred', '/thousand', '/routes']) mkdirSync(FOLDER + folder);
+  for (const folder of ['', '/asked', '/conf', '/hundred', '/thousand', '/routes'])
+    mkdirSync(FOLDER + folder);
   must('ip', ['netns', 'add', 'far']);
   ip(
     'link set lo up',
@@ -97,6 +103,9 @@ export async function prepareSite() {
       `interface = "near"\naddress = "${address}"\nport = [80]\nlease = "off"\n`,
     );
   }
+  for (const [name, lines] of Object.entries(CONFIGURATIONS)) {
+    writeFileSync(path.join(FOLDER, `conf/${name}.toml`), `lease = "off"\n${lines.join('\n')}\n`);
+  }
   const addresses = Array.from(
     { length: 1000 },
     (_, n) => `10.2.${Math.floor(n / 250)}.${n % 250}`,
@@ -110,39 +119,75 @@ export async function prepareSite() {
 /** The command that exec-probe is measured with. */
 export const COMMAND = '/bin/true';
 
-/** The probes, each with what makes it manage something. A lease that is off is never renewed. */
-const PASSES = {
-  'dns-probe': ['-a', '192.0.2.1'],
-  'syslog-probe': ['-a', '192.0.2.2'],
-  'squid-probe': ['-a', '192.0.2.3'],
-  'tcp-route-probe': ['near', '198.51.100.2', '80'],
-  // A state of its own: ha-status shows one instance of each probe.
-  'tcp-route-probe, six targets': [
-    ...['--state-dir', `${FOLDER}/routes-state`],
-    ...['--config', `${FOLDER}/routes`],
-  ],
-  'radius-probe': ['-a', '192.0.2.4', '--secret-file', `${FOLDER}/secret`],
-  'exec-probe': ['-a', '192.0.2.5', '--', COMMAND],
+/**
+ * What makes each probe manage something, as in a file of /etc/anycast-ha. A lease that is off is
+ * never renewed, so that a pass changes nothing.
+ *
+ * @type {Readonly<Record<string, readonly string[]>>}
+ */
+const CONFIGURATIONS = {
+  'dns-probe': ['address = ["192.0.2.1"]'],
+  'syslog-probe': ['address = ["192.0.2.2"]'],
+  'squid-probe': ['address = ["192.0.2.3"]'],
+  'tcp-route-probe': ['interface = "near"', 'address = "198.51.100.2"', 'port = [80]'],
+  'radius-probe': ['address = ["192.0.2.4"]', `secret-file = "${FOLDER}/secret"`],
+  'exec-probe': ['address = ["192.0.2.5"]', `command = ["${COMMAND}"]`],
+  withdrawn: ['address = ["192.0.2.6"]', 'rise = 1', 'fall = 1', 'hold-down = "0s"'],
 };
+
+/** The port of the server that sees the question of a row, if a server of ours does. */
+const PORTS = { 'dns-probe': 53, 'syslog-probe': 5514, 'squid-probe': 3128, 'radius-probe': 18120 };
 
 /** The instances that have addresses. */
 const WITHOUT_ROUTE = ['dns-probe', 'syslog-probe', 'squid-probe', 'radius-probe', 'exec-probe'];
 
+/** How many questions a server has seen until now. @param {number} port */
+function askedOn(port) {
+  return statSync(path.join(ASKED, String(port)), { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** How often the instance that is withdrawn changed between up and down. */
+function transitions() {
+  const text = readFileSync('/run/anycast-ha/withdrawn.json', 'utf8');
+  return Number(/"transitions":(\d+)/.exec(text)?.[1]);
+}
+
 /**
- * Makes copies of the executables and of the empty program that have marks in them.
+ * Begins to look whether what is measured does its work.
  *
- * @param {string} file that each of their runs appends a line to
+ * @param {Readonly<Record<string, readonly string[]>>} commands by name of their rows
+ * @param {number} runs of each command
+ * @returns {() => void} throws Error where, since then, a server saw fewer questions than were to
+ *   be asked, an address or route is not there, or the address did not come and go each time
  */
-export function markAll(file) {
-  const folder = path.join(FOLDER, 'marked');
-  mkdirSync(folder);
-  for (const name of new Set([...Object.keys(PASSES).map(executableOf), 'ha-status'])) {
-    const text = readFileSync(path.join(EXECUTABLES, name), 'utf8');
-    writeFileSync(path.join(folder, name), withMarks(text, file));
-  }
-  const empty = path.join(folder, 'empty');
-  writeFileSync(empty, withMarks('', file));
-  return { folder, empty };
+export function watchWork(commands, runs) {
+  const names = Object.keys(commands).filter((name) => name !== 'ha-status');
+  const count = (/** @type {string} */ probe) =>
+    names.filter((name) => executableOf(name) === probe).length;
+  const before = new Map(Object.entries(PORTS).map(([probe, port]) => [probe, askedOn(port)]));
+  const moves = names.some((name) => name.includes('that withdraws'));
+  const movedBefore = moves ? transitions() : 0;
+  return () => {
+    for (const [probe, port] of Object.entries(PORTS)) {
+      const asked = askedOn(port) - (before.get(probe) ?? 0);
+      const wanted = count(probe) * runs;
+      if (asked < wanted) throw new Error(`${probe}: ${asked} of ${wanted} questions were seen`);
+    }
+    const kernel = ['address', 'route']
+      .map((what) => String(spawnSync('ip', [what, 'show']).stdout))
+      .join('');
+    for (const [probe, lines] of Object.entries(CONFIGURATIONS)) {
+      if (count(probe) === 0) continue;
+      const address = /address = \[?"([^"]+)"/.exec(lines.join('\n'))?.[1] ?? '?';
+      if (!kernel.includes(`${address} `) && !kernel.includes(`${address}/32`)) {
+        throw new Error(`${probe}: ${address} is not in the kernel`);
+      }
+    }
+    const moved = moves ? transitions() - movedBefore : 2 * runs;
+    if (moves && moved !== 2 * runs) {
+      throw new Error(`the address came and went ${moved} times, not ${2 * runs}`);
+    }
+  };
 }
 
 /**
@@ -165,22 +210,38 @@ function executableOf(name) {
 }
 
 /**
- * The commands to measure, by name.
+ * The commands to measure, by name: passes as the units run them, from a configuration file.
  *
  * @param {string} node path of the Node to run them with
- * @param {string} [folder] of the executables
+ * @param {string | undefined} cache folder for Node's compile cache; undefined: without, as cron
  * @returns {Readonly<Record<string, readonly string[]>>}
  */
-export function passesOn(node, folder = EXECUTABLES) {
-  const passes = Object.entries(PASSES).map(([name, args]) => [
-    name,
-    [node, path.join(folder, executableOf(name)), '--lease', 'off', ...args],
-  ]);
+export function passesOn(node, cache) {
+  const start = cache === undefined ? [node] : [`env:NODE_COMPILE_CACHE=${cache}`, node];
+  const ending = cache === undefined ? '' : ', with the cache';
+  /** @param {string} name @param {string} config @param {readonly string[]} more */
+  const pass = (name, config, ...more) => [
+    ...[...start, path.join(EXECUTABLES, name)],
+    ...['--config', path.join(FOLDER, config), ...more],
+  ];
+  const probes = Object.keys(CONFIGURATIONS)
+    .filter((name) => name.endsWith('-probe'))
+    .map((name) => [`${name}${ending}`, pass(name, `conf/${name}.toml`)]);
+  const withdrawn = 'conf/withdrawn.toml';
   return {
-    ...Object.fromEntries(passes),
-    'ha-status': [node, path.join(folder, 'ha-status'), ...WITHOUT_ROUTE],
-    // To see a route it starts an ip.
-    'ha-status, a route too': [node, path.join(folder, 'ha-status')],
+    ...Object.fromEntries(probes),
+    [`tcp-route-probe, six targets${ending}`]: [
+      ...pass('tcp-route-probe', 'routes'),
+      ...['--state-dir', `${FOLDER}/routes-state`],
+    ],
+    // In turn: one puts the address there, the other finds the service dead.
+    [`dns-probe that advertises${ending}`]: pass('dns-probe', withdrawn),
+    [`dns-probe that withdraws${ending}`]: [
+      'exit:2',
+      ...pass('dns-probe', withdrawn),
+      ...['--server', '127.0.0.9'],
+    ],
+    [`ha-status${ending}`]: [...start, path.join(EXECUTABLES, 'ha-status'), ...WITHOUT_ROUTE],
   };
 }
 

@@ -1,8 +1,9 @@
-import { lstatSync, readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { readBounded } from '../system/bounded-read.ts';
 import { ConfigurationError, errnoOf, messageOf } from '../system/errors.ts';
+import { distrust } from '../system/trusted-file.ts';
 import type { Option, OptionTable } from './option.ts';
 import { nearest } from './parse-arguments.ts';
 import type { Source } from './resolve-options.ts';
@@ -18,8 +19,9 @@ const LINK = 'is a symbolic link: refused';
  */
 export function configurationFiles(paths: readonly string[]): readonly string[] {
   return paths.flatMap((given) => {
-    const path = resolve(given);
+    let path = given;
     try {
+      path = resolve(given); // from where we were started, which may be gone
       if (!statSync(path).isDirectory()) return [path];
       const names = readdirSync(path).filter((name) => /^[^.].*\.toml$/.test(name));
       if (names.length === 0) throw new ConfigurationError(`${path}: holds no *.toml`);
@@ -57,12 +59,8 @@ export function configurationSource(path: string, table: OptionTable, ownUid: nu
 
 function readToml(path: string, ownUid: number): Readonly<Record<string, unknown>> {
   try {
-    const stat = lstatSync(path);
-    if (stat.isSymbolicLink()) throw new ConfigurationError(`${path}: ${LINK}`);
-    const { uid, mode } = stat;
-    if ((uid !== ownUid && uid !== 0) || (mode & 0o002) !== 0) {
-      throw new ConfigurationError(`${path}: can be written by others: refused`);
-    }
+    const reason = distrust(path, ownUid);
+    if (reason !== undefined) throw new ConfigurationError(`${path}: ${reason}`);
     return parse(readBounded(path, MAX_BYTES));
   } catch (error) {
     if (error instanceof ConfigurationError) throw error;

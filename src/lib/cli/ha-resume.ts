@@ -39,5 +39,5 @@ export async function haResume(
   for (const { instance, why } of missing) {
     output.error(`${instance}: not advertised after ${formatDuration(wait)}: ${why}`);
   }
-  return missing.length === 0 ? ExitStatus.up : ExitStatus.down;
+  return missing.length === 0 ? ExitStatus.up : ExitStatus.notAsItShouldBe;
 }

@@ -46,7 +46,7 @@ export async function haStatus(
   if (!values.watch) {
     const statuses = await look();
     if (!values.quiet) write(1, show(statuses));
-    return statuses.every(isAsItShouldBe) ? ExitStatus.up : ExitStatus.down;
+    return statuses.every(isAsItShouldBe) ? ExitStatus.up : ExitStatus.notAsItShouldBe;
   }
   const signals = listenForSignals();
   const { isatty } = await import('node:tty');

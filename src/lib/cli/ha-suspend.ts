@@ -34,6 +34,7 @@ export async function haSuspend(
     processes: undefined,
   };
   const instances = selectInstances(names, values.all, context);
+  if (instances.length === 0) output.warning('no instance runs here: nothing is suspended');
   const [command, ...args] = operands.rest;
   if (command !== undefined) {
     if (request.acrossReboot) {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { PassReport } from '../pass/pass-report.ts';
-import { writeFileAtomically } from '../system/atomic-file.ts';
+import { removeIfPresent, writeFileAtomically } from '../system/atomic-file.ts';
 
 interface Metric {
   readonly name: string;
@@ -22,8 +22,17 @@ export function writeMetrics(
   durationMs: number,
   nowMs: number,
 ): void {
-  const path = join(folder, `anycast_ha_${report.instance}.prom`);
+  const path = metricsPath(folder, report.instance);
   writeFileAtomically(path, 0o644, renderMetrics(report, durationMs, nowMs));
+}
+
+/** Removes the metrics of an instance that is no more. Throws the system's error. */
+export function removeMetrics(folder: string, instance: string): void {
+  removeIfPresent(metricsPath(folder, instance));
+}
+
+function metricsPath(folder: string, instance: string): string {
+  return join(folder, `anycast_ha_${instance}.prom`);
 }
 
 /** The metrics of a pass in the Prometheus text format, version 0.0.4. */

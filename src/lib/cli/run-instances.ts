@@ -5,7 +5,7 @@ import type { PassOptions } from '../pass/pass-options.ts';
 import type { PassPorts } from '../pass/pass-ports.ts';
 import { endSignalSuspension, withdrawInstance } from '../pass/withdraw-instance.ts';
 import { monotonicMs, sleep, systemClock } from '../system/clock.ts';
-import { prepareCommand, runCommand } from '../system/command.ts';
+import { runCommand } from '../system/command.ts';
 import { errnoOf, messageOf, ReportedError, stackOf } from '../system/errors.ts';
 import { ExitStatus } from '../system/exit-status.ts';
 import { prefixedLog, type Log } from '../system/log.ts';
@@ -98,7 +98,6 @@ async function perform(
     clock: systemClock,
     log,
     run: runCommand,
-    prepareChange: prepareCommand,
     advertiser,
     ownUid: show.ownUid,
     interrupts: signals,
@@ -112,7 +111,11 @@ async function perform(
   }
   const wasInterrupted = signals.requested() !== undefined && report.decision === undefined;
   if (wasInterrupted && report.problems.length === 0) return report.exitStatus; // it saw nothing
-  await tellOthers(report, onChange, metricsDir, monotonicMs() - startedMs, log);
+  if (options.mode !== 'dry-run') {
+    const forgotten = options.mode === 'withdraw' && report.exitStatus === ExitStatus.up;
+    const durationMs = monotonicMs() - startedMs;
+    await tellOthers(report, onChange, metricsDir, { durationMs, forgotten }, log);
+  }
   showReport(report, options.mode === 'dry-run', instance === show.name, output, show);
   return report.exitStatus;
 }
@@ -137,7 +140,7 @@ async function tellOthers(
   report: PassReport,
   onChange: string | undefined,
   metricsDir: string | undefined,
-  durationMs: number,
+  { durationMs, forgotten }: { readonly durationMs: number; readonly forgotten: boolean },
   log: Log,
 ): Promise<void> {
   const transition = report.decision?.transition;
@@ -147,9 +150,10 @@ async function tellOthers(
     if (problem !== undefined) log.warning(`--on-change: ${problem}`);
   }
   if (metricsDir !== undefined) {
-    const { writeMetrics } = await import('./metrics.ts');
+    const { removeMetrics, writeMetrics } = await import('./metrics.ts');
     try {
-      writeMetrics(metricsDir, report, durationMs, systemClock.now().wallMs);
+      if (forgotten) removeMetrics(metricsDir, report.instance);
+      else writeMetrics(metricsDir, report, durationMs, systemClock.now().wallMs);
     } catch (error) {
       log.warning(`--metrics-dir: ${messageOf(error)}`);
     }

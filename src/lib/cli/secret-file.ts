@@ -6,6 +6,7 @@ const LONGEST_BYTES = 1024;
 
 /** Read, write or search for everybody else (inode(7)). */
 const ANY_RIGHT_OF_OTHERS = 0o007;
+const WRITE_OF_GROUP = 0o020;
 
 /**
  * Reads a shared secret or a password. Secrets come from files only: an argument shows in ps(1).
@@ -29,6 +30,11 @@ export function readSecretFile(flag: string, path: string): Buffer {
       const mode = (status.mode & 0o777).toString(8).padStart(4, '0');
       throw new ConfigurationError(
         `${flag}: ${path} is open to everybody (mode ${mode}): chmod o= ${path}`,
+      );
+    }
+    if ((status.mode & WRITE_OF_GROUP) !== 0) {
+      throw new ConfigurationError(
+        `${flag}: ${path} can be written by its group: chmod g-w ${path}`,
       );
     }
     const secret = withoutNewline(readAtMost(fd, LONGEST_BYTES + 2));

@@ -1,3 +1,4 @@
+import { isComingBack } from '../pass/inconsistencies.ts';
 import type { InstanceStatus } from '../pass/status.ts';
 import { printable } from './output.ts';
 
@@ -40,7 +41,11 @@ function judge(status: InstanceStatus): { readonly level: number; readonly why: 
       why: `suspended by ${suspensions.map(({ holder }) => holder).join(', ')}`,
     };
   }
-  if (state?.health.status === 'up') return { level: OK, why: 'up' };
+  if (state?.health.status === 'up' && !isComingBack(state, suspensions)) {
+    return { level: OK, why: 'up' };
+  }
+  // After a maintenance, or a failure that is over: the passes to come put it back.
+  if (state?.lastPass?.status === 'up') return { level: WARNING, why: 'coming back' };
   const last = state?.lastPass;
   return { level: CRITICAL, why: last == null ? 'down' : `down: ${last.detail}` };
 }

@@ -1,3 +1,4 @@
+import { isComingBack } from '../pass/inconsistencies.ts';
 import type { InstanceStatus } from '../pass/status.ts';
 import type { ActiveSuspension } from '../state/suspensions.ts';
 import { formatDuration } from '../system/duration.ts';
@@ -6,7 +7,8 @@ import { printable } from './output.ts';
 /** Whether nobody has to look at an instance: it works, or is out on purpose. */
 export function isAsItShouldBe({ state, suspensions, inconsistent }: InstanceStatus): boolean {
   if (inconsistent.length > 0) return false;
-  return suspensions.length > 0 || state?.health.status === 'up';
+  if (suspensions.length > 0 || state?.health.status === 'up') return true;
+  return state !== undefined && isComingBack(state, suspensions) && state.lastPass?.status === 'up';
 }
 
 /**
@@ -51,7 +53,9 @@ function summaryOf({
         ? `advertised in part`
         : suspensions.length > 0
           ? 'suspended'
-          : 'withdrawn';
+          : state !== undefined && isComingBack(state, suspensions)
+            ? 'coming back'
+            : 'withdrawn';
   const health =
     state === undefined
       ? '-'

@@ -104,6 +104,30 @@ describe('a file that cannot be trusted or read', () => {
     expect(() => read(file)).toThrow('can be written by others');
   });
 
+  test.each([0o664, 0o666, 0o620, 0o602])('has mode %o, which lets others write', (mode) => {
+    const file = newFile('');
+    chmodSync(file, mode);
+    expect(() => read(file)).toThrow(ConfigurationError);
+    expect(() => read(file)).toThrow('can be written by others: refused');
+  });
+
+  test('is in a folder that others can write to, unless only owners replace their files there', () => {
+    const open = path.join(folder, 'open');
+    mkdirSync(open);
+    const file = path.join(open, 'one.toml');
+    writeFileSync(file, '');
+    for (const mode of [0o775, 0o757, 0o777]) {
+      chmodSync(open, mode);
+      expect(() => read(file)).toThrow(`is in a folder that others can write to (${open})`);
+    }
+    chmodSync(open, 0o1777);
+    expect(() => read(file)).not.toThrow();
+    chmodSync(open, 0o755);
+    expect(() => read(file)).not.toThrow();
+    chownSync(open, 65_534, 65_534);
+    expect(() => read(file)).toThrow('is in a folder that others can write to');
+  });
+
   test('belongs to somebody else', () => {
     const file = newFile('');
     chownSync(file, 65_534, 65_534);
