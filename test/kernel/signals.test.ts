@@ -210,6 +210,21 @@ describe('SIGTSTP during a pass', () => {
   });
 });
 
+describe('SIGKILL of a pass that stands still', () => {
+  test('ends its suspension with it', async () => {
+    await site.advertise(BOTH);
+    const pass = await startHungPass([...BOTH, '--drain', '0']);
+    pass.signal('SIGTSTP');
+    await until('the stop', () => stateOf(pass.pid) === 'T');
+    expect(suspensions()).toEqual(['dns-probe@signal.json']);
+    pass.signal('SIGKILL');
+    await pass.finished;
+    site.server.thaw();
+    for (let n = 0; n < 2; n++) expect((await site.probe(BOTH)).exitCode).toBe(0);
+    expect(await site.namespace.serviceAddresses()).toEqual(PREFIXES);
+  });
+});
+
 describe('SIGKILL during a pass', () => {
   test('leaves a lock that is void, and the next pass goes on where it was', async () => {
     await site.advertise(BOTH);

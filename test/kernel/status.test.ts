@@ -74,7 +74,9 @@ describe('ha-status', () => {
     const { exitCode, stdout } = await status();
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/dns-probe +suspended /);
-    expect(stdout).toMatch(/suspended by alice, new disk, since \S+, for (1h|59m\d+s) more\n/);
+    expect(stdout).toMatch(
+      /suspended by alice, new disk, since \d\d:\d\d:\d\d \(\S+ ago\) by \S+, for (1h|59m\d+s) more\n/,
+    );
     const plugin = await status('--plugin');
     expect(plugin.exitCode).toBe(1);
     expect(plugin.stdout).toMatch(

@@ -117,6 +117,28 @@ describe('ha-suspend', () => {
     expect(await shown()).toEqual(ADVERTISED);
   });
 
+  test('is refused under a name that somebody else holds, for all or none, unless it is to be replaced', async () => {
+    await site.probe(['-i', 'second', '-a', '192.0.2.2', '--rise', '1']);
+    await suspend('second', '--reason', 'new disk', '--drain', '0s');
+    const file = path.join(site.stateDir, 'suspensions', 'second@manual.json');
+    const theirs = readFileSync(file, 'utf8').replace(/"login":"[^"]+"/, '"login":"alice"');
+    writeFileSync(file, theirs);
+    const refused = await suspend('--all', '--drain', '0s');
+    expect(refused.exitCode).toBe(75);
+    expect(refused.stderr).toMatch(
+      /^ha-suspend: second: suspended already as 'manual' since \d\d:\d\d:\d\d \(\S+ ago\) by alice: give another name/,
+    );
+    expect(suspensionFiles()).toEqual(['second@manual.json']);
+    expect(readFileSync(file, 'utf8')).toBe(theirs);
+    expect(await shown()).toEqual(ADVERTISED);
+    const replaced = await suspend('second', '--replace', '--drain', '0s');
+    expect(replaced.exitCode).toBe(0);
+    expect(replaced.stderr).toContain("takes the place of the suspension as 'manual' since ");
+    const again = await suspend('second', '--for', '1h', '--drain', '0s');
+    expect(again).toMatchObject({ exitCode: 0 }); // one's own may be written anew
+    expect(again.stderr).toContain('takes the place of');
+  });
+
   test('with --for ends by itself', async () => {
     await suspend('dns-probe', '--for', '5s', '--drain', '0s');
     await pass();
@@ -202,7 +224,7 @@ describe('ha-suspend with a command', () => {
     const script = 'ip -o address show dev lo | grep -c 192.0.2.1; exit 3';
     const result = await suspend('dns-probe', ...DRAIN, '--', 'sh', '-c', script);
     expect(result).toMatchObject({ exitCode: 3, stdout: '0\n' });
-    expect(result.stderr).toContain('ha-suspend: dns-probe: resumed\n');
+    expect(result.stderr).toMatch(/ha-suspend: dns-probe: resumed by \S+\n/);
     expect(suspensionFiles()).toEqual([]);
     await pass();
     expect(await shown()).toEqual(ADVERTISED);
@@ -292,6 +314,111 @@ describe('ha-suspend with a command', () => {
     await resume('dns-probe');
     await pass();
     expect(await shown()).toEqual(ADVERTISED);
+  });
+
+  test("ends nobody else's suspension: a person's, another job's, one across reboots", async () => {
+    for (const theirs of [['--reason', 'swapping disk'], ['--across-reboot']]) {
+      await suspend('dns-probe', ...theirs, '--drain', '0s');
+      const { exitCode, stderr } = await suspend('dns-probe', '--drain', '0s', '--', 'true');
+      expect(exitCode).toBe(0);
+      expect(stderr).toContain('still suspended by manual');
+      await pass();
+      expect(await shown()).toEqual([]);
+      await resume('dns-probe');
+      await pass();
+      expect(await shown()).toEqual(ADVERTISED);
+    }
+  });
+
+  test('two at once: the addresses return when both are over', async () => {
+    const stop = path.join(site.folder, 'stop-two');
+    const script = `echo up; while [ ! -e ${stop} ]; do sleep 0.1; done`;
+    const long = await startSuspend('dns-probe', '--drain', '0s', '--', 'sh', '-c', script);
+    await until('the long one', () => long.output.includes('up'));
+    await suspend('dns-probe', '--drain', '0s', '--', 'true');
+    await pass();
+    expect(await shown(), 'the long one still runs').toEqual([]);
+    writeFileSync(stop, '');
+    expect((await long.finished).exitCode).toBe(0);
+    await pass();
+    expect(await shown()).toEqual(ADVERTISED);
+    expect(suspensionFiles()).toEqual([]);
+  });
+
+  test('that could not suspend resumes nothing', async () => {
+    await suspend('dns-probe', '--drain', '0s');
+    const folder = path.join(site.stateDir, 'suspensions');
+    await site.namespace.exec('chattr', ['+i', folder]);
+    const { exitCode } = await suspend('dns-probe', '--drain', '0s', '--', 'true');
+    await site.namespace.exec('chattr', ['-i', folder]);
+    expect(exitCode).not.toBe(0);
+    await pass();
+    expect(await shown()).toEqual([]);
+  });
+
+  test('with --wait tells whether it came back', async () => {
+    const silent = await suspend(
+      ...['dns-probe', '--drain', '0s', '--wait', '500ms', '--', 'true'],
+    );
+    expect(silent.exitCode).toBe(1);
+    expect(silent.stderr).toContain('not advertised after 500ms: ');
+    const waiting = await startSuspend(
+      ...['dns-probe', '--drain', '0s', '--wait', '20s', '--', 'true'],
+    );
+    await until('the return', async () => {
+      await pass();
+      return (await shown()).length > 0;
+    });
+    expect((await waiting.finished).exitCode).toBe(0);
+    const failed = await suspend(
+      ...['dns-probe', '--drain', '0s', '--wait', '20s', '--', 'sh', '-c', 'exit 5'],
+    );
+    expect(failed.exitCode).toBe(5);
+  });
+
+  test('with --for and --keep-on-failure ends when it would have ended', async () => {
+    const began = performance.now();
+    const script = 'sleep 3; exit 1';
+    const args = ['--for', '4s', '--keep-on-failure', '--drain', '0s'];
+    expect((await suspend('dns-probe', ...args, '--', 'sh', '-c', script)).exitCode).toBe(1);
+    const [kept] = suspensionFiles();
+    const file = path.join(site.stateDir, 'suspensions', kept ?? '');
+    const { untilBootMs, sinceWallMs, untilWallMs } = JSON.parse(
+      readFileSync(file, 'utf8'),
+    ) as Record<string, number>;
+    expect(kept).toBe('dns-probe@manual.json');
+    expect((untilWallMs ?? 0) - (sinceWallMs ?? 0)).toBe(4000);
+    expect(untilBootMs).toBeGreaterThan(0);
+    expect(performance.now() - began).toBeGreaterThan(2900);
+    await until('the end', async () => {
+      await pass();
+      return (await shown()).length > 0;
+    });
+  });
+
+  test('with --keep-on-failure stays suspended in all instances, however often it is terminated', async () => {
+    for (let n = 2; n <= 12; n += 1) {
+      await site.probe(['-i', `more${n}`, '-a', `192.0.2.${n}`, '--rise', '1']);
+    }
+    const child = await startSuspend(
+      '--all',
+      '--keep-on-failure',
+      '--drain',
+      '0s',
+      '--',
+      'sleep',
+      '60',
+    );
+    await until('the command', () => suspensionFiles().length >= 12 && child.running);
+    await sleep(1000);
+    child.signal('SIGTERM');
+    for (let more = 0; more < 5; more += 1) {
+      await sleep(5);
+      child.signal('SIGTERM');
+    }
+    expect((await child.finished).exitCode).toBe(128 + 15);
+    expect(suspensionFiles().filter((file) => file.endsWith('@manual.json'))).toHaveLength(12);
+    await resume('--all');
   });
 
   test('killed with -9 its suspension lasts while the command runs, and ends with it', async () => {

@@ -6,7 +6,7 @@ import { runPass } from '../../src/lib/pass/pass.ts';
 import { up, type Verdict } from '../../src/lib/probe/probe.ts';
 import { readState, type StateReading } from '../../src/lib/state/state-file.ts';
 import { currentBootId, type Moment } from '../../src/lib/system/clock.ts';
-import { runCommand } from '../../src/lib/system/command.ts';
+import { prepareCommand, runCommand } from '../../src/lib/system/command.ts';
 import { exampleOptions } from './example-state.ts';
 import { fakeAdvertiser, type FakeAdvertiser } from './fake-advertiser.ts';
 import { recordedLog } from './recorded-log.ts';
@@ -61,6 +61,7 @@ export class PassBench {
         clock: { now: () => this.now() },
         log,
         run: runCommand,
+        prepareChange: prepareCommand,
         advertiser: this.kernel,
         ownUid: process.getuid?.() ?? 0,
         interrupts: { signal: never, hurry: never, requested: () => undefined },

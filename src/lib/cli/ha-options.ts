@@ -31,7 +31,7 @@ export const suspendOptions = {
     default: 'manual',
     metavar: 'HOLDER',
     configurable: false,
-    describe: 'Who suspends: each holder resumes for itself, and the last one brings it back.',
+    describe: 'Name of the suspension: each is ended by its own name.',
   }),
   'across-reboot': flag({
     group: HOW,
@@ -42,6 +42,17 @@ export const suspendOptions = {
     group: HOW,
     default: '5s',
     describe: 'How long to answer on after the withdrawal.',
+  }),
+  replace: flag({
+    group: HOW,
+    configurable: false,
+    describe: 'Take the place of what somebody else suspends under that name.',
+  }),
+  wait: optional(positiveDuration, {
+    group: HOW,
+    configurable: false,
+    describe: 'With a command: wait until it is advertised again; exit 1 when it is not by then.',
+    defaultNote: 'return at once',
   }),
   'keep-on-failure': flag({
     group: HOW,

@@ -2,6 +2,7 @@ import { selectInstances } from '../pass/known-instances.ts';
 import { awaitAdvertised, resumeInstance } from '../pass/resume.ts';
 import { formatDuration } from '../system/duration.ts';
 import { ExitStatus } from '../system/exit-status.ts';
+import { currentLogin } from '../system/login.ts';
 import type { resumeOptions } from './ha-options.ts';
 import { nodeContext } from './node-context.ts';
 import type { Values } from './option.ts';
@@ -24,7 +25,8 @@ export async function haResume(
   const context = nodeContext(values, output);
   const instances = selectInstances(names, values.all, context);
   const holder = values.everyone ? undefined : values.by;
-  for (const instance of instances) resumeInstance(instance, holder, context);
+  const who = currentLogin();
+  for (const instance of instances) resumeInstance(instance, holder, who, context);
   const { wait } = values;
   if (wait === undefined) return ExitStatus.up;
   const signals = listenForSignals();

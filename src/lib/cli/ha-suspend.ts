@@ -3,6 +3,7 @@ import type { NodeContext } from '../pass/node-context.ts';
 import { suspendInstances, type SuspensionRequest } from '../pass/suspend.ts';
 import { UsageError } from '../system/errors.ts';
 import { ExitStatus } from '../system/exit-status.ts';
+import { currentLogin } from '../system/login.ts';
 import type { suspendOptions } from './ha-options.ts';
 import { nodeContext } from './node-context.ts';
 import type { Values } from './option.ts';
@@ -32,6 +33,8 @@ export async function haSuspend(
     acrossReboot: values['across-reboot'],
     drainMs: values.drain,
     processes: undefined,
+    who: currentLogin(),
+    replace: values.replace,
   };
   const instances = selectInstances(names, values.all, context);
   if (instances.length === 0) output.warning('no instance runs here: nothing is suspended');
@@ -41,11 +44,12 @@ export async function haSuspend(
       throw new UsageError('--across-reboot: a command does not survive a reboot');
     }
     const { suspendDuring } = await import('./suspend-during.ts');
-    const keep = values['keep-on-failure'];
-    return suspendDuring({ command, args }, instances, request, keep, context, () => {
+    const after = { keepOnFailure: values['keep-on-failure'], waitMs: values.wait };
+    return suspendDuring({ command, args }, instances, request, after, context, () => {
       output.flush();
     });
   }
+  if (values.wait !== undefined) throw new UsageError('--wait: needs a command behind --');
   if (values['keep-on-failure'])
     throw new UsageError('--keep-on-failure: needs a command behind --');
   return suspendNow(instances, request, context);

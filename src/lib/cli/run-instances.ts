@@ -5,7 +5,7 @@ import type { PassOptions } from '../pass/pass-options.ts';
 import type { PassPorts } from '../pass/pass-ports.ts';
 import { endSignalSuspension, withdrawInstance } from '../pass/withdraw-instance.ts';
 import { monotonicMs, sleep, systemClock } from '../system/clock.ts';
-import { runCommand } from '../system/command.ts';
+import { prepareCommand, runCommand } from '../system/command.ts';
 import { errnoOf, messageOf, ReportedError, stackOf } from '../system/errors.ts';
 import { ExitStatus } from '../system/exit-status.ts';
 import { prefixedLog, type Log } from '../system/log.ts';
@@ -98,6 +98,7 @@ async function perform(
     clock: systemClock,
     log,
     run: runCommand,
+    prepareChange: prepareCommand,
     advertiser,
     ownUid: show.ownUid,
     interrupts: signals,

@@ -2,6 +2,7 @@ import { isComingBack } from '../pass/inconsistencies.ts';
 import type { InstanceStatus } from '../pass/status.ts';
 import type { ActiveSuspension } from '../state/suspensions.ts';
 import { formatDuration } from '../system/duration.ts';
+import { describeWriter } from '../pass/suspension-reading.ts';
 import { printable } from './output.ts';
 
 /** Whether nobody has to look at an instance: it works, or is out on purpose. */
@@ -91,10 +92,9 @@ function detailsOf(status: InstanceStatus, verbose: boolean): readonly string[] 
 }
 
 function describe(suspension: ActiveSuspension, nowMs: number): string {
-  const { holder, reason, sinceWallMs, leftMs, acrossReboot, boundToProcess } = suspension;
-  const parts = [`suspended by ${holder}`, reason];
-  if (sinceWallMs !== undefined)
-    parts.push(`since ${formatDuration(Math.max(0, nowMs - sinceWallMs))}`);
+  const { holder, reason, leftMs, acrossReboot, boundToProcess } = suspension;
+  const writer = describeWriter(suspension, { wallMs: nowMs });
+  const parts = [`suspended by ${holder}`, reason, writer.trim()].filter((part) => part !== '');
   if (leftMs !== undefined) parts.push(`for ${formatDuration(leftMs)} more`);
   if (boundToProcess) parts.push('while its command runs');
   if (acrossReboot) parts.push('across reboots');
@@ -126,6 +126,7 @@ export function jsonStatus(status: InstanceStatus): string {
     suspensions: suspensions.map((suspension) => ({
       holder: suspension.holder,
       reason: suspension.reason,
+      by: suspension.login ?? null,
       left_seconds: suspension.leftMs === undefined ? null : suspension.leftMs / 1000,
       across_reboot: suspension.acrossReboot,
       bound_to_process: suspension.boundToProcess,

@@ -2,11 +2,22 @@ import { constants } from 'node:os';
 import { Duplex } from 'node:stream';
 import { isatty } from 'node:tty';
 import type { NodeContext } from '../pass/node-context.ts';
-import { resumeInstance } from '../pass/resume.ts';
-import { holdSuspension, suspendInstances, type SuspensionRequest } from '../pass/suspend.ts';
+import { awaitAdvertised, sayResumed } from '../pass/resume.ts';
+import {
+  changeSuspension,
+  endSuspension,
+  suspendInstances,
+  type SuspensionRequest,
+  type Written,
+} from '../pass/suspend.ts';
+import { suspensionFolders } from '../pass/suspension-reading.ts';
+import { standingSuspension, VOUCH_MS, type Suspension } from '../state/suspensions.ts';
 import { containStart } from '../system/contain-start.ts';
+import { formatDuration } from '../system/duration.ts';
 import { errnoOf, ReportedError } from '../system/errors.ts';
+import { ExitStatus } from '../system/exit-status.ts';
 import { identityOf, ownIdentity } from '../system/process-identity.ts';
+import { randomHex } from '../system/random.ts';
 
 export interface CommandLine {
   readonly command: string;
@@ -22,54 +33,143 @@ const NOT_EXECUTABLE = 126;
 const GATE_SHUT = 125;
 const SIGNAL_BASE = 128;
 
+/** What happens once the command is over. */
+export interface Afterwards {
+  /** Leave the instances suspended, bound to nothing, when the command fails. */
+  readonly keepOnFailure: boolean;
+  /** How long to wait until they are advertised again; undefined: not at all. */
+  readonly waitMs: number | undefined;
+}
+
 /**
- * Suspends instances, runs a command, and resumes them whatever became of it. The suspension is
- * bound to this process and to the command's: should both be killed, it ends with them.
+ * Suspends instances, runs a command, and resumes them whatever became of it. The suspension has a
+ * name of its own, which no other command shares, and is bound to this process and to the command's:
+ * should both be killed, it ends with them. What somebody else suspends is never ended here.
  *
  * @param beforeCommand runs when the command is about to: what was said so far is to be seen first
- * @param keepOnFailure leave them suspended, bound to nothing, when the command fails
- * @returns the command's exit status; 128 + N when signal N ended it or came before it began
+ * @returns the command's exit status; 128 + N when signal N ended it or came before it began; 1 when
+ *   it succeeded and an instance is not advertised again in time
  * @throws as `suspendInstances`: then the command was not run, and the instances are resumed
  */
 export async function suspendDuring(
   line: CommandLine,
   instances: readonly string[],
   request: SuspensionRequest,
-  keepOnFailure: boolean,
+  after: Afterwards,
   context: NodeContext,
   beforeCommand: () => void,
 ): Promise<number> {
   const signals = forwardSignals();
+  const { waitMs } = after;
   const self = ownIdentity();
-  let ids: ReadonlyMap<string, string> = new Map();
+  const holder = `${request.holder.slice(0, LONGEST_NAME)}:${line.command.replaceAll(/[^\w.-]/g, '_').slice(-LONGEST_NAME)}:${randomHex(4)}`;
+  const own = { ...request, holder, processes: [self] };
+  let written: Written = new Map();
   let failed = false;
+  let vouch: NodeJS.Timeout | undefined;
   try {
-    ids = await suspendInstances(
-      instances,
-      { ...request, processes: [self] },
-      context,
-      signals.first,
-    );
+    await suspendInstances(instances, own, context, signals.first, (all) => {
+      written = all;
+    });
     const interrupted = signals.statusOfFirst();
     if (interrupted !== undefined) return interrupted;
     beforeCommand();
     const status = await run(line, signals, context, (pid) => {
-      const bound = { ...request, processes: [self, identityOf(pid)] };
-      for (const [instance, id] of ids) holdSuspension(instance, bound, id, context);
+      const processes = [self, identityOf(pid)];
+      const bind = (): void => {
+        const vouchedUntilBootMs = context.clock.now().bootMs + VOUCH_MS;
+        for (const [instance, suspension] of written) {
+          if (!stands(instance, holder, suspension.id, context)) continue; // somebody ended it
+          changeSuspension(
+            instance,
+            holder,
+            { ...suspension, processes, vouchedUntilBootMs },
+            context,
+          );
+        }
+      };
+      bind();
+      vouch = setInterval(bind, VOUCH_MS / 3);
     });
     failed = status !== 0;
-    return status;
+    if (failed || waitMs === undefined) return status;
   } finally {
-    signals.close();
-    for (const instance of instances) {
-      if (failed && keepOnFailure) {
-        holdSuspension(instance, request, ids.get(instance), context);
-        context.log.notice(`${instance}: stays suspended, for the command failed`);
-      } else {
-        resumeInstance(instance, request.holder, context);
-      }
+    clearInterval(vouch);
+    // Signals are still caught: a second one must not leave half of them resumed.
+    for (const [instance, suspension] of written) {
+      if (failed && after.keepOnFailure) keep(instance, holder, suspension, request, context);
+      else resume(instance, holder, suspension, request, context);
     }
+    if (failed || waitMs === undefined) signals.close();
   }
+  return waitMs === undefined ? 0 : awaitAll([...written.keys()], waitMs, signals, context);
+}
+
+/** Of a name: two parts and a random one have to fit into 64 characters. */
+const LONGEST_NAME = 24;
+
+function resume(
+  instance: string,
+  holder: string,
+  { id }: Suspension,
+  { who }: SuspensionRequest,
+  context: NodeContext,
+): void {
+  if (endSuspension(instance, holder, id, context)) {
+    sayResumed(instance, who, context);
+  }
+}
+
+/**
+ * Leaves an instance suspended, under the name that was asked for, so that ha-resume ends it. Where
+ * somebody suspends it under that name already, that is enough. The end stays what it was.
+ */
+function keep(
+  instance: string,
+  holder: string,
+  suspension: Suspension,
+  request: SuspensionRequest,
+  context: NodeContext,
+): void {
+  const { holder: name } = request;
+  const now = context.clock.now();
+  const isHeld = suspensionFolders(context).some(
+    (folder) => standingSuspension(folder, instance, name, now)?.inForce === true,
+  );
+  if (!isHeld && stands(instance, holder, suspension.id, context)) {
+    const unbound = { ...suspension, processes: null, vouchedUntilBootMs: null };
+    changeSuspension(instance, name, unbound, context);
+  }
+  endSuspension(instance, holder, suspension.id, context);
+  context.log.notice(`${instance}: stays suspended by ${name}, for the command failed`);
+}
+
+/** Whether a suspension is still the one that was written. */
+function stands(instance: string, holder: string, id: string, context: NodeContext): boolean {
+  const now = context.clock.now();
+  return suspensionFolders(context).some(
+    (folder) => standingSuspension(folder, instance, holder, now)?.id === id,
+  );
+}
+
+async function awaitAll(
+  instances: readonly string[],
+  waitMs: number,
+  signals: Forwarding,
+  context: NodeContext,
+): Promise<number> {
+  const results = await Promise.all(
+    instances.map(async (instance) => ({
+      instance,
+      ...(await awaitAdvertised(instance, waitMs, context, signals.first)),
+    })),
+  );
+  signals.close();
+  const missing = results.filter(({ advertised }) => !advertised);
+  for (const { instance, why } of missing) {
+    context.log.error(`${instance}: not advertised after ${formatDuration(waitMs)}: ${why}`);
+  }
+  return missing.length === 0 ? ExitStatus.up : ExitStatus.notAsItShouldBe;
 }
 
 /**

@@ -4,7 +4,7 @@ import { drainAfter } from './drain-changes.ts';
 import type { Examination } from './examine.ts';
 import type { PassOptions } from './pass-options.ts';
 import type { PassPorts } from './pass-ports.ts';
-import { reconcile, type Outcome } from './reconcile.ts';
+import { reconcile, type Outcome, type Reconciled } from './reconcile.ts';
 import type { Session } from './session.ts';
 import { withdrawPlaces } from './withdraw.ts';
 
@@ -53,8 +53,33 @@ export async function applyChanges(
   const others = planned ? changes.filter((change) => !leaves(change)) : changes;
   const outcome = await reconcile(others, options.leaseMs, suspended, ports);
   const drain = drainAfter(before, outcome.changes, outcome.failures);
+  if (outcome.undo.length > 0) return undo(session, outcome, drain, examined, options, ports);
   if (!planned) return { ...outcome, drain };
   const state = { ...before, drain, suspensionIds: [...assessment.suspensionIds] };
   const withdrawal = await withdrawPlaces(session, state, options.places, options.drainMs, ports);
+  return { changes, failures: outcome.failures, drain: withdrawal.state.drain };
+}
+
+/**
+ * Takes out again what was added while somebody suspended the instance: clients may have come by
+ * then, so it is drained as in any planned withdrawal.
+ */
+async function undo(
+  session: Session,
+  outcome: Reconciled,
+  drain: ReturnType<typeof drainAfter>,
+  { assessment }: Examination,
+  { drainMs, leaseMs }: PassOptions,
+  ports: PassPorts,
+): Promise<Outcome & { readonly drain: ReturnType<typeof drainAfter> }> {
+  const removals = outcome.undo.map((place): Change => ({ verb: 'remove', place }));
+  const changes = [...outcome.changes, ...removals];
+  const before = usableState(session.reading);
+  if (before === undefined || !session.mayWrite) {
+    const failures = await ports.advertiser.apply(removals, leaseMs);
+    return { changes, failures: [...outcome.failures, ...failures], drain };
+  }
+  const state = { ...before, drain, health: assessment.health };
+  const withdrawal = await withdrawPlaces(session, state, outcome.undo, drainMs, ports);
   return { changes, failures: outcome.failures, drain: withdrawal.state.drain };
 }

@@ -9,6 +9,8 @@ export interface PassPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly run: RunCommand;
+  /** Loads what `run` needs at its first use. */
+  readonly prepareChange: () => Promise<void>;
   readonly advertiser: Advertiser;
   readonly ownUid: number;
   readonly interrupts: Interrupts;

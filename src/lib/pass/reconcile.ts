@@ -8,9 +8,15 @@ export interface Outcome {
   readonly failures: readonly Failure[];
 }
 
+/** An outcome, with what was added while somebody suspended the instance: it has to go again. */
+export interface Reconciled extends Outcome {
+  readonly undo: readonly Place[];
+}
+
 /**
  * Applies the changes of a pass. Whoever suspends an instance writes that down first and takes the
- * lock later; so it is looked for just before anything is added, and once more behind it.
+ * lock later; so it is looked for just before anything is added, and once more behind it. What the
+ * addition needs is loaded before the look, so that the two are next to each other.
  *
  * @param isSuspended looks at the suspensions as they are in this moment; also true when that
  *   cannot be told
@@ -19,26 +25,23 @@ export async function reconcile(
   planned: readonly Change[],
   leaseMs: number | undefined,
   isSuspended: () => boolean,
-  { advertiser, log }: Pick<PassPorts, 'advertiser' | 'log'>,
-): Promise<Outcome> {
+  { advertiser, log, prepareChange }: Pick<PassPorts, 'advertiser' | 'log' | 'prepareChange'>,
+): Promise<Reconciled> {
   const adds = (change: Change): boolean => change.verb === 'add' || change.verb === 'renew';
   let changes = planned;
+  if (planned.some(adds)) await prepareChange();
   if (planned.some(adds) && isSuspended()) {
     log.step('suspended in this moment: nothing is added');
     changes = planned.filter((change) => !adds(change));
   }
-  if (changes.length === 0) return { changes, failures: [] };
+  if (changes.length === 0) return { changes, failures: [], undo: [] };
   for (const change of changes) log.step(`${change.verb} ${placeLabel(change.place)}`);
   const failures = await advertiser.apply(changes, leaseMs);
   // One that was there before is left to whoever suspends: that withdrawal has a drain.
   const added = changes.filter(({ verb }) => verb === 'add');
-  if (added.length === 0 || !isSuspended()) return { changes, failures };
+  if (added.length === 0 || !isSuspended()) return { changes, failures, undo: [] };
   log.step('suspended in this moment: what was added is taken out again');
-  const undo = added.map((change): Change => ({ verb: 'remove', place: change.place }));
-  return {
-    changes: [...changes, ...undo],
-    failures: [...failures, ...(await advertiser.apply(undo, leaseMs))],
-  };
+  return { changes, failures, undo: added.map(({ place }) => place) };
 }
 
 /** The changes that end the drain of addresses. */

@@ -2,6 +2,7 @@ import { readState } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
 import { removeSuspension, type ActiveSuspension } from '../state/suspensions.ts';
 import { sleep } from '../system/clock.ts';
+import type { Login } from '../system/login.ts';
 import { usableState } from './assess.ts';
 import type { NodeContext } from './node-context.ts';
 import { describeSuspension, readSuspensions, suspensionFolders } from './suspension-reading.ts';
@@ -17,6 +18,7 @@ import { describeSuspension, readSuspensions, suspensionFolders } from './suspen
 export function resumeInstance(
   instance: string,
   holder: string | undefined,
+  who: Login,
   context: NodeContext,
 ): readonly ActiveSuspension[] {
   const { log, clock, ownUid } = context;
@@ -31,16 +33,26 @@ export function resumeInstance(
       .includes(true),
   );
   const left = readSuspensions(options, clock, ownUid).active;
-  const who = holder === undefined ? 'anybody' : `'${holder}'`;
+  const whose = holder === undefined ? 'anybody' : `'${holder}'`;
   log.notice(
     ended.length > 0
-      ? `${instance}: resumed${left.length === 0 ? '' : ' for this holder'}`
-      : `${instance}: was not suspended by ${who}`,
+      ? `${instance}: resumed by ${who.login}${left.length === 0 ? '' : `, for ${whose} alone`}`
+      : `${instance}: was not suspended by ${whose}`,
   );
   if (left.length > 0) {
     log.notice(`${instance}: still suspended by ${left.map(describeSuspension).join(', ')}`);
   }
   return left;
+}
+
+/** Says that a command's suspension is over, and what else keeps the instance out. */
+export function sayResumed(instance: string, { login }: Login, context: NodeContext): void {
+  const { log, clock, ownUid } = context;
+  const { active } = readSuspensions({ ...context, instance }, clock, ownUid);
+  log.notice(`${instance}: resumed by ${login}`);
+  if (active.length > 0) {
+    log.notice(`${instance}: still suspended by ${active.map(describeSuspension).join(', ')}`);
+  }
 }
 
 function readOrThrow(

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { checkFolder, instancePaths } from '../state/state-folder.ts';
 import { activeSuspensions, type ActiveSuspension } from '../state/suspensions.ts';
-import type { Clock } from '../system/clock.ts';
+import type { Clock, Moment } from '../system/clock.ts';
+import { formatDuration } from '../system/duration.ts';
 import { PermissionError, StateError } from '../system/errors.ts';
 import type { PassOptions } from './pass-options.ts';
 
@@ -31,6 +32,26 @@ export function readSuspensions(
     if (!(error instanceof StateError || error instanceof PermissionError)) throw error;
     return { active: [], error };
   }
+}
+
+/** When a suspension was written and by whom, in words: ` since 14:03:22 (2h ago) by alice`. */
+export function describeWriter(
+  { login, sinceWallMs }: ActiveSuspension,
+  { wallMs }: Pick<Moment, 'wallMs'>,
+): string {
+  const who = login === undefined ? '' : ` by ${login}`;
+  if (sinceWallMs === undefined) return who;
+  const agoMs = Math.max(0, wallMs - sinceWallMs);
+  return ` since ${clockTime(sinceWallMs, wallMs)} (${formatDuration(agoMs)} ago)${who}`;
+}
+
+/** The local time of day, with the date where that is another one. */
+function clockTime(thenMs: number, nowMs: number): string {
+  const [then, now] = [new Date(thenMs), new Date(nowMs)];
+  const two = (part: number): string => String(part).padStart(2, '0');
+  const time = [then.getHours(), then.getMinutes(), then.getSeconds()].map(two).join(':');
+  if (then.toDateString() === now.toDateString()) return time;
+  return `${then.getFullYear()}-${two(then.getMonth() + 1)}-${two(then.getDate())} ${time}`;
 }
 
 /** A suspension's holder and reason, for a message. */

@@ -2,7 +2,8 @@ import { placeLabel } from '../advertise/advertiser.ts';
 import { claimOwner } from '../state/claims.ts';
 import type { Place } from '../state/instance-state.ts';
 import { removeSuspension, writeSuspension } from '../state/suspensions.ts';
-import { ConfigurationError, StateError } from '../system/errors.ts';
+import { ConfigurationError, PermissionError, StateError } from '../system/errors.ts';
+import { ownIdentity } from '../system/process-identity.ts';
 import { usableState } from './assess.ts';
 import { blankState } from './blank-state.ts';
 import { droppedPlaces, releasePlaces } from './ownership.ts';
@@ -78,7 +79,7 @@ function forgets(cause: Cause): boolean {
 function suspendBySignal(
   options: PassOptions,
   { clock, log }: Pick<PassPorts, 'clock' | 'log'>,
-): StateError | undefined {
+): StateError | PermissionError | undefined {
   const [folder] = suspensionFolders(options);
   const request = {
     instance: options.instance,
@@ -86,16 +87,23 @@ function suspendBySignal(
     reason: 'SIGTSTP',
     forMs: SIGNAL_SUSPENSION_MS,
     acrossReboot: false,
-    processes: undefined,
+    // Whoever kills the process that stands still does not leave the node out.
+    processes: [ownIdentity()],
+    id: signalSuspensionId(),
   };
   try {
     writeSuspension(folder, request, clock.now());
     return undefined;
   } catch (error) {
-    if (!(error instanceof StateError)) throw error;
+    if (!(error instanceof StateError || error instanceof PermissionError)) throw error;
     log.error(error.message);
     return error;
   }
+}
+
+function signalSuspensionId(): string {
+  const { pid, startTicks } = ownIdentity();
+  return `signal-${pid}-${startTicks}`;
 }
 
 function decisionOf(
@@ -121,9 +129,10 @@ function decisionOf(
   };
 }
 
-/** Ends the suspension that SIGTSTP made. Throws StateError. */
+/** Ends the suspension that SIGTSTP made of this process, and no other's. Throws StateError. */
 export function endSignalSuspension(options: PassOptions): void {
-  removeSuspension(suspensionFolders(options)[0], options.instance, SIGNAL_HOLDER);
+  const [folder] = suspensionFolders(options);
+  removeSuspension(folder, options.instance, SIGNAL_HOLDER, signalSuspensionId());
 }
 
 async function withdrawWithin(

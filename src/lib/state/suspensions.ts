@@ -1,14 +1,16 @@
 import { unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { syncFolder, writeFileAtomically } from '../system/atomic-file.ts';
+import { createFileAtomically, syncFolder, writeFileAtomically } from '../system/atomic-file.ts';
 import { readBounded } from '../system/bounded-read.ts';
 import { bootOf, type Moment } from '../system/clock.ts';
-import { errnoOf, messageOf, PermissionError, StateError } from '../system/errors.ts';
+import { BusyError, errnoOf, messageOf, PermissionError, StateError } from '../system/errors.ts';
+import type { Login } from '../system/login.ts';
 import { makeFolders } from '../system/make-folders.ts';
 import { livenessOf, type ProcessIdentity } from '../system/process-identity.ts';
 import { randomHex } from '../system/random.ts';
 import { namesIn } from './names-in.ts';
+import type { Standing } from './suspension-rules.ts';
 
 /**
  * Suspensions: one file per instance and holder, `INSTANCE@HOLDER.json`, in STATE-DIR/suspensions
@@ -42,6 +44,14 @@ const Suspension = v.object({
    * that a kill -9 cannot leave a node out for good.
    */
   processes: v.nullable(v.array(Process)),
+  /**
+   * Until when, on the clock since boot, its writer vouches for the processes, where they cannot be
+   * seen from here (a container's). null: they are not bound to any, or 0.1.0 wrote it.
+   */
+  vouchedUntilBootMs: v.optional(v.nullable(time), null),
+  /** Who wrote it; null: 0.1.0 did not say. */
+  login: v.optional(v.nullable(v.pipe(v.string(), v.maxLength(256))), null),
+  uid: v.optional(v.nullable(time), null),
 });
 export type Suspension = v.InferOutput<typeof Suspension>;
 
@@ -58,6 +68,8 @@ export interface ActiveSuspension {
   readonly unreadable: boolean;
   /** Belongs to a running `ha-suspend … -- COMMAND`. */
   readonly boundToProcess: boolean;
+  /** Who wrote it, where that is known. */
+  readonly login: string | undefined;
 }
 
 const MAX_BYTES = 16 * 1024;
@@ -71,22 +83,31 @@ export interface NewSuspension {
   readonly forMs: number | undefined;
   readonly acrossReboot: boolean;
   readonly processes: readonly ProcessIdentity[] | undefined;
-  /** Given when an existing suspension is written anew, so that it counts as the same one. */
+  readonly who?: Login | undefined;
+  /** Tells it from others; one of its own if not given. */
   readonly id?: string;
+  /** Nobody else's file is written over: it must not be there. */
+  readonly exclusive?: boolean;
 }
+
+/** How long a writer vouches for its processes; it says so anew long before that is over. */
+export const VOUCH_MS = 60_000;
+
+/** A vouched time that is over by this is not believed any more. */
+const OVERDUE_MS = 10_000;
 
 /**
  * Writes a suspension, in place of the holder's former one.
  *
  * @param folder where: the suspensions folder of the state, or the persistent one
- * @returns the suspension's id
+ * @returns what was written
+ * @throws BusyError where it must not write over one that is there
  * @throws StateError or PermissionError when it cannot be written: then nothing is suspended
  */
-export function writeSuspension(folder: string, request: NewSuspension, now: Moment): string {
-  const id = request.id ?? randomHex(8);
+export function writeSuspension(folder: string, request: NewSuspension, now: Moment): Suspension {
   const suspension: Suspension = {
     version: 1,
-    id,
+    id: request.id ?? randomHex(8),
     reason: request.reason.slice(0, MAX_REASON),
     sinceWallMs: now.wallMs,
     bootId: bootOf(now),
@@ -94,16 +115,67 @@ export function writeSuspension(folder: string, request: NewSuspension, now: Mom
     untilWallMs: request.forMs === undefined ? null : now.wallMs + request.forMs,
     acrossReboot: request.acrossReboot,
     processes: request.processes === undefined ? null : [...request.processes],
+    vouchedUntilBootMs: request.processes === undefined ? null : now.bootMs + VOUCH_MS,
+    login: request.who?.login ?? null,
+    uid: request.who?.uid ?? null,
   };
-  const path = suspensionPath(folder, request.instance, request.holder);
+  const { instance, holder, exclusive = false } = request;
+  putSuspension(folder, instance, holder, suspension, exclusive);
+  return suspension;
+}
+
+/**
+ * Writes a suspension anew that counts as the same one: its end stays what it was.
+ *
+ * @throws StateError, PermissionError; BusyError where another one has taken its place
+ */
+export function rewriteSuspension(
+  folder: string,
+  instance: string,
+  holder: string,
+  suspension: Suspension,
+): void {
+  putSuspension(folder, instance, holder, suspension, false);
+}
+
+function putSuspension(
+  folder: string,
+  instance: string,
+  holder: string,
+  suspension: Suspension,
+  exclusive: boolean,
+): void {
+  const path = suspensionPath(folder, instance, holder);
+  const text = `${JSON.stringify(suspension)}\n`;
   try {
     makeFolders(folder, 0o755);
-    writeFileAtomically(path, 0o644, `${JSON.stringify(suspension)}\n`);
-    if (request.acrossReboot) syncFolder(folder);
+    if (exclusive) createFileAtomically(path, 0o644, text);
+    else writeFileAtomically(path, 0o644, text);
+    if (suspension.acrossReboot) syncFolder(folder);
   } catch (error) {
+    if (exclusive && errnoOf(error) === 'EEXIST') {
+      throw new BusyError(`${instance}: somebody else suspends it as '${holder}' in this moment`);
+    }
     throw notPermittedOr(error, 'cannot write the suspension');
   }
-  return id;
+}
+
+/** What stands under a holder's name, in force or not; undefined: nothing. Throws StateError. */
+export function standingSuspension(
+  folder: string,
+  instance: string,
+  holder: string,
+  now: Moment,
+): (Standing & { readonly active: ActiveSuspension | undefined }) | undefined {
+  const found = readSuspension(suspensionPath(folder, instance, holder));
+  if (found === undefined) return undefined;
+  const active = activeAt(found, holder, now);
+  return {
+    id: found === 'unreadable' ? '' : found.id,
+    inForce: active !== undefined,
+    login: found === 'unreadable' ? undefined : (found.login ?? undefined),
+    active,
+  };
 }
 
 /** Another user's folder is no fault of the disk: it wants another user. */
@@ -114,8 +186,23 @@ function notPermittedOr(error: unknown, what: string): StateError | PermissionEr
     : new StateError(`${what}: ${messageOf(error)}`, { cause: error });
 }
 
-/** Ends a holder's suspension. Returns whether there was one. Throws StateError, PermissionError. */
-export function removeSuspension(folder: string, instance: string, holder: string): boolean {
+/**
+ * Ends a holder's suspension.
+ *
+ * @param id only that one: another that has taken its place stays
+ * @returns whether there was one
+ * @throws StateError, PermissionError
+ */
+export function removeSuspension(
+  folder: string,
+  instance: string,
+  holder: string,
+  id?: string,
+): boolean {
+  if (id !== undefined) {
+    const found = readSuspension(suspensionPath(folder, instance, holder));
+    if (found === undefined || found === 'unreadable' || found.id !== id) return false;
+  }
   try {
     unlinkSync(suspensionPath(folder, instance, holder));
     return true;
@@ -166,14 +253,16 @@ function activeAt(
       acrossReboot: false,
       unreadable: true,
       boundToProcess: false,
+      login: undefined,
     };
   }
   const sameBoot = found.bootId === bootOf(now);
   if (!sameBoot && !found.acrossReboot) return undefined;
   const leftMs = timeLeft(found, sameBoot, now);
   if (leftMs !== undefined && leftMs <= 0) return undefined;
-  if (found.processes?.every((process) => livenessOf(process) === 'dead') === true)
+  if (found.processes !== null && areGone(found.processes, found.vouchedUntilBootMs, now)) {
     return undefined;
+  }
   return {
     holder,
     id: found.id,
@@ -183,7 +272,23 @@ function activeAt(
     acrossReboot: found.acrossReboot,
     unreadable: false,
     boundToProcess: found.processes !== null,
+    login: found.login ?? undefined,
   };
+}
+
+/**
+ * Whether all processes are dead. Those that cannot be seen from here (a container's, which may be
+ * gone with them) count as dead once nobody vouches for them any more.
+ */
+function areGone(
+  processes: readonly ProcessIdentity[],
+  vouchedUntilMs: number | null,
+  now: Moment,
+): boolean {
+  const livenesses = processes.map(livenessOf);
+  if (livenesses.includes('alive')) return false;
+  if (!livenesses.includes('unknowable')) return true;
+  return vouchedUntilMs !== null && now.bootMs > vouchedUntilMs + OVERDUE_MS;
 }
 
 function timeLeft(found: Suspension, sameBoot: boolean, now: Moment): number | undefined {

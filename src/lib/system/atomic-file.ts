@@ -4,6 +4,7 @@ import {
   fchmodSync,
   fsyncSync,
   ftruncateSync,
+  linkSync,
   openSync,
   readdirSync,
   renameSync,
@@ -89,6 +90,22 @@ export function reserveFile(
 export function writeFileAtomically(path: string, mode: number, content: string): void {
   removeRemains(path);
   reserveFile(path, mode, 0, `.${process.pid}.${randomHex(6)}.tmp`).commit(content);
+}
+
+/**
+ * Makes a file with all its content at once.
+ *
+ * @throws the system's error: EEXIST where there is one, which stays as it is
+ */
+export function createFileAtomically(path: string, mode: number, content: string): void {
+  removeRemains(path);
+  const temporary = `${path}.${process.pid}.${randomHex(6)}.tmp`;
+  try {
+    reserveFile(temporary, mode, 0, '.part').commit(content);
+    linkSync(temporary, path); // link(2) never replaces
+  } finally {
+    removeIfPresent(temporary);
+  }
 }
 
 /** Takes away the temporary files of writers of this file that were killed. */

@@ -66,6 +66,11 @@ export const runCommand: RunCommand = async (file, args, { input, timeoutMs }) =
   }
 };
 
+/** Loads what `runCommand` loads at its first run, for whoever must not lose time then. */
+export async function prepareCommand(): Promise<void> {
+  await import('./process-group.ts');
+}
+
 function failureOf(file: string, ending: Ending, timeoutMs: number): string | undefined {
   switch (ending.kind) {
     case 'exited':

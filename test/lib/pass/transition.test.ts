@@ -45,6 +45,7 @@ const SUSPENSION = {
   acrossReboot: false,
   unreadable: false,
   boundToProcess: false,
+  login: undefined,
 };
 
 describe('a transition', () => {
