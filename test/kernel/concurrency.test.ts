@@ -1,6 +1,9 @@
+import { readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
+import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Child } from '../support/child.ts';
+import type { Child, Finished } from '../support/child.ts';
 import { DnsSite } from '../support/dns-site.ts';
+import { executablePath } from '../support/executable.ts';
 import { until } from '../support/until.ts';
 
 const V4 = '192.0.2.1';
@@ -89,4 +92,54 @@ describe('fifty passes of one instance at once', () => {
     expect(site.stateFiles().filter((name) => name !== '.break')).toEqual(['dns-probe.json']);
     for (const address of [V4, V6]) expect(changesOf(address)).toEqual({ added: 1, deleted: 0 });
   }, 120_000);
+});
+
+describe('a lock whose holder cannot be seen, for it is of another PID namespace', () => {
+  const inside = ['--pid', '--fork', '--mount-proc', process.execPath];
+
+  /** A lock of a process of a namespace that is gone, as a container's that was killed. */
+  function lockedElsewhere(deadlineInMs: number): void {
+    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    const deadlineMs = Number(process.hrtime.bigint() / 1_000_000n) + deadlineInMs;
+    const lock = path.join(site.stateDir, 'dns-probe.lock');
+    rmSync(lock, { force: true });
+    symlinkSync(`77 4711 ${bootId} pid:[17] ${deadlineMs} 1`, lock);
+  }
+
+  /** A pass that sees as little of other processes as a container's. */
+  async function pass(): Promise<Finished> {
+    const args = [executablePath('dns-probe'), ...site.args(['-a', V4, '--rise', '1'])];
+    return site.namespace.exec('unshare', [...inside, ...args, '--lock-wait', '100ms']);
+  }
+
+  test('is busy until ten seconds after its deadline, and void then', async () => {
+    expect((await pass()).exitCode).toBe(0);
+    lockedElsewhere(5000);
+    expect((await pass()).exitCode).toBe(75);
+    lockedElsewhere(-5000);
+    expect((await pass()).exitCode).toBe(75);
+    lockedElsewhere(-10_500);
+    const { exitCode, stderr } = await pass();
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+  });
+});
+
+test('a pass that lost its lock while it stood still changes nothing, and says 75', async () => {
+  await site.advertise(['-a', V4]);
+  const before = readFileSync(site.statePath(), 'utf8');
+  site.server.freeze();
+  const args = ['-a', V4, '--fall', '1', '--attempts', '1', '--timeout', '1s'];
+  const child = await site.startProbe(args);
+  await until('the lock', () => site.stateFiles().includes('dns-probe.lock'));
+  const lock = path.join(site.stateDir, 'dns-probe.lock');
+  const successor = readlinkSync(lock).replace(/ \d+$/, ' 99999');
+  rmSync(lock);
+  symlinkSync(successor, lock);
+  const { exitCode, stderr } = await child.finished;
+  expect(exitCode).toBe(75);
+  expect(stderr).toContain('lost the lock');
+  expect(readlinkSync(lock)).toBe(successor);
+  expect(readFileSync(site.statePath(), 'utf8')).toBe(before);
+  expect(await site.namespace.serviceAddresses()).toEqual([`${V4}/32`]);
+  site.server.thaw();
 });

@@ -45,6 +45,7 @@ export async function applyChanges(
   options: PassOptions,
   ports: PassPorts,
 ): Promise<Outcome & { readonly drain: ReturnType<typeof drainAfter> }> {
+  session.requireLock();
   const before = usableState(session.reading);
   const { changes, assessment } = examined;
   const planned = before !== undefined && leavesAsPlanned(session, examined, options, ports);

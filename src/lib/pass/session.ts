@@ -12,7 +12,7 @@ import {
   prepareFolder,
   type InstancePaths,
 } from '../state/state-folder.ts';
-import { PermissionError, StateError } from '../system/errors.ts';
+import { BusyError, PermissionError, StateError } from '../system/errors.ts';
 import { passDeadlineMs, type PassOptions } from './pass-options.ts';
 import type { PassPorts } from './pass-ports.ts';
 
@@ -34,7 +34,13 @@ export interface Session {
   readonly degraded: StateError | PermissionError | undefined;
   /** Whether anything may be written: not when degraded, nor in a dry run. */
   readonly mayWrite: boolean;
-  /** Writes the state. Throws StateError, and nothing else. */
+  /**
+   * Looks whether the lock is still held, before a change of the kernel.
+   *
+   * @throws BusyError when a waiter took it for void, for this process stood still for too long
+   */
+  requireLock(): void;
+  /** Writes the state. Throws StateError, or BusyError as `requireLock`. */
   write(state: InstanceState): void;
   /** Gives the lock back. */
   close(): void;
@@ -72,8 +78,14 @@ export async function openSession(
     if (!(error instanceof StateError || error instanceof PermissionError)) throw error;
     degraded = error;
   }
+  const requireLock = (): void => {
+    if (lock !== undefined && !lock.isHeld()) {
+      throw new BusyError('lost the lock: this pass stood still for too long, and another went on');
+    }
+  };
   return {
     paths,
+    requireLock,
     reading: trusted
       ? readState(paths.state, clock.now())
       : { kind: 'gap', gap: 'unreadable', stale: undefined },
@@ -81,6 +93,7 @@ export async function openSession(
     mayWrite: degraded === undefined,
     write: (state) => {
       if (writer === undefined) throw degraded ?? new StateError('the state is not open');
+      requireLock();
       writer.write(state);
     },
     close: () => {
@@ -106,6 +119,7 @@ export function openReadOnly(options: SessionOptions, ports: SessionPorts): Sess
     reading: readState(paths.state, ports.clock.now()),
     degraded: undefined,
     mayWrite: false,
+    requireLock: () => undefined,
     write: () => undefined,
     close: () => undefined,
   };

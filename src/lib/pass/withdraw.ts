@@ -35,8 +35,9 @@ export async function withdrawPlaces(
   drainMs: number,
   { advertiser, clock, log }: WithdrawalPorts,
 ): Promise<Withdrawal> {
-  const now = clock.now();
   const { present } = await advertiser.read(places);
+  session.requireLock();
+  const now = clock.now();
   const removed = places.filter(({ address }) => present.has(address));
   const wantsDrain =
     drainMs > 0 && advertiser.canDrain && state.health.status === 'up' && removed.length > 0;
@@ -136,6 +137,7 @@ export async function finishDrain(
     if (session.reading.kind !== 'valid') return;
     const { state } = session.reading;
     if (state.drain !== null && state.drain.untilMs === drained.drain?.untilMs) {
+      session.requireLock();
       const failures = await ports.advertiser.apply(endDrain(state.drain.addresses), undefined);
       if (failures.length > 0) {
         const text = failures.map(({ change, message }) => `${change.place.address}: ${message}`);

@@ -17,6 +17,11 @@ import {
  * and no temporary file; and nobody can hold it open. A lock whose holder is dead is void.
  */
 export interface Lock {
+  /**
+   * Whether it is still ours. A process that stood still for long may find that a waiter took its
+   * lock for void: then it must not change anything any more. Throws StateError.
+   */
+  isHeld(): boolean;
   release(): void;
 }
 
@@ -58,6 +63,7 @@ export async function acquireLock(request: LockRequest): Promise<Lock> {
     const content = describeHolder(request.holdMs);
     if (tryLink(content, request.path)) {
       return {
+        isHeld: () => readLink(request.path) === content,
         release: () => {
           releaseLock(request.path, content);
         },
@@ -67,7 +73,10 @@ export async function acquireLock(request: LockRequest): Promise<Lock> {
     if (found === undefined) continue; // released in this moment
     const holder = parseHolder(found);
     const liveness = holder === undefined ? 'dead' : livenessOf(holder);
-    if (liveness === 'dead') {
+    // One in another PID namespace (a container that may be gone) cannot be looked at, nor killed:
+    // its deadline decides. It looks for itself, before each change, whether the lock is still its own.
+    const isUnseen = liveness === 'unknowable' && holder !== undefined && isOverdue(holder);
+    if (liveness === 'dead' || isUnseen) {
       if (await breakLock(request, found)) continue; // free for us, however little we may wait
     } else if (holder !== undefined && liveness === 'alive' && isOverdue(holder)) {
       if (killProcess(holder) && killed !== holder.pid) {
@@ -85,7 +94,10 @@ export async function acquireLock(request: LockRequest): Promise<Lock> {
 /** Who holds the lock now, for `ha-status`; undefined when nobody does. */
 export function lockHolder(path: string): ProcessIdentity | undefined {
   const holder = parseHolder(readLink(path) ?? '');
-  return holder !== undefined && livenessOf(holder) !== 'dead' ? holder : undefined;
+  if (holder === undefined) return undefined;
+  const liveness = livenessOf(holder);
+  const isVoid = liveness === 'dead' || (liveness === 'unknowable' && isOverdue(holder));
+  return isVoid ? undefined : holder;
 }
 
 function isOverdue(holder: Holder): boolean {
