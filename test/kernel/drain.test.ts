@@ -137,6 +137,19 @@ describe('a planned withdrawal', () => {
     await pass.finished;
   });
 
+  test('that lasts longer than the lease, or begins long after it, leaves nothing either', async () => {
+    const short = ['--lease', '2s', '--withdraw', '--drain', '3s'];
+    await site.advertise([...BOTH, '--lease', '2s']);
+    expect((await site.probe([...BOTH, ...short])).exitCode).toBe(0);
+    expect(await site.drained()).toEqual([]);
+    expect(site.stateFiles()).not.toContain('dns-probe.json');
+    await site.advertise([...BOTH, '--lease', '2s']);
+    await sleep(2500); // no pass comes any more, and the kernel has taken the addresses out
+    expect((await site.probe([...BOTH, ...short])).exitCode).toBe(0);
+    expect(await site.drained()).toEqual([]);
+    expect(site.stateFiles()).not.toContain('dns-probe.json');
+  });
+
   test('without drain leaves no route', async () => {
     await site.probe([...BOTH, '--withdraw', '--drain', '0']);
     expect(await site.drained()).toEqual([]);

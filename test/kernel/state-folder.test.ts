@@ -57,9 +57,32 @@ describe('a state folder that is full', () => {
   test('never keeps a dead service advertised: one failure is enough', async () => {
     await site.advertise(BOTH);
     await site.server.kill();
-    const { stdout } = await passesWhere(FULL, [PASS.replace('dns-probe ', 'dns-probe --fall 5 ')]);
+    const { stdout } = await passesWhere(FULL, [PASS.replace('$probe', '$probe --fall 5 ')]);
     expect(stdout).toBe('exit 74\n');
     expect(await site.namespace.serviceAddresses()).toEqual([]);
+  });
+});
+
+describe('a state folder that was full when the service was withdrawn', () => {
+  test('the next passes know it, and put it back after --rise successes', async () => {
+    await site.advertise(BOTH);
+    const full =
+      'cp -a $state $folder/copy; mount -t tmpfs -o size=64k,mode=755 none $state; ' +
+      'cp -a $folder/copy/. $state; dd if=/dev/zero of=$state/filler bs=1k 2>/dev/null || true';
+    const look = 'ip -o address show dev lo | grep -c "192.0.2.1/32"';
+    const rise = PASS.replace('$probe', '$probe --rise 3 ');
+    const dead = PASS.replace('$probe', '$probe --server 127.0.0.9 --fall 5 ');
+    const { stdout, stderr } = await passesWhere(full, [
+      ...[dead, look, 'rm $state/filler'],
+      ...[rise, look, rise, look, rise, look, 'ls $state'],
+    ]);
+    expect(stdout.split('\n')).toEqual([
+      ...['exit 74', '0', 'exit 0', '0', 'exit 0', '0', 'exit 0', '1'],
+      ...['claims', 'dns-probe.json', ''],
+    ]);
+    expect(stderr.match(/: down: withdrew /g)).toHaveLength(1);
+    expect(stderr.match(/: up: advertising /g)).toHaveLength(1);
+    expect(stderr).not.toMatch(/removed by hand|no state yet/);
   });
 });
 

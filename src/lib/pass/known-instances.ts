@@ -16,7 +16,9 @@ type Folders = Pick<NodeContext, 'stateDir' | 'persistDir' | 'ownUid'>;
 export function runningInstances({ stateDir, ownUid }: Folders): readonly string[] {
   if (!checkFolder(stateDir, ownUid)) return [];
   const { claims } = instancePaths(stateDir, '');
-  const states = namesIn(stateDir).flatMap((name) => /^([^.].*)\.json$/.exec(name)?.[1] ?? []);
+  const states = namesIn(stateDir).flatMap(
+    (name) => /^([^.].*)\.json(?:\.withdrawn)?$/.exec(name)?.[1] ?? [],
+  );
   return [...new Set([...states, ...claimedInstances(claims)])].sort();
 }
 

@@ -1,6 +1,7 @@
 import type { InstanceState, Place } from '../state/instance-state.ts';
 import { leaseStart } from '../advertise/plan.ts';
 import { monotonicMs } from '../system/clock.ts';
+import { markWithdrawn } from '../state/state-file.ts';
 import { StateError } from '../system/errors.ts';
 import { usableState } from './assess.ts';
 import { describeVerdict, probeWithAttempts } from './attempts.ts';
@@ -8,7 +9,7 @@ import { conclude, explain, reportDryRun } from './conclude.ts';
 import { examine, placesThere, type Examination } from './examine.ts';
 import { leaseAdvice } from './lease-advice.ts';
 import { applyChanges } from './leave-with-drain.ts';
-import { nextState, type PassFacts } from './next-state.ts';
+import { isAdvertising, nextState, type PassFacts } from './next-state.ts';
 import { gaveUpAll, releasePlaces, takeOwnership } from './ownership.ts';
 import type { Advice, PassOptions } from './pass-options.ts';
 import type { PassPorts } from './pass-ports.ts';
@@ -82,6 +83,10 @@ async function passWithin(
     durationMs: monotonicMs() - startedMs,
   };
   const unwritten = remember(session, nextState(facts), dropped);
+  const isUnwritten = unwritten !== undefined || session.degraded !== undefined;
+  if (isUnwritten && facts.wasAdvertising && !isAdvertising(facts)) {
+    markWithdrawn(session.paths.state);
+  }
   const trouble = session.degraded ?? unwritten ?? watch.trouble();
   return conclude(facts, examined, outcome, trouble, ports.log);
 }

@@ -3,7 +3,7 @@ import type { InstanceState, Place } from '../state/instance-state.ts';
 import { formatDuration } from '../system/duration.ts';
 import { sleep } from '../system/clock.ts';
 import { KernelError, PermissionError, StateError } from '../system/errors.ts';
-import { removeIfPresent } from '../system/atomic-file.ts';
+import { forgetState, markWithdrawn, type StateReading } from '../state/state-file.ts';
 import { healthAfterWithdrawal } from './decide.ts';
 import type { PassPorts } from './pass-ports.ts';
 import { drainPlace, endDrain } from './reconcile.ts';
@@ -78,7 +78,10 @@ export async function withdrawPlaces(
     if (stuck.some(({ notPermitted }) => notPermitted)) throw new PermissionError(text);
     throw new KernelError(text);
   }
-  if (unwritten !== undefined) throw unwritten;
+  if (unwritten !== undefined) {
+    markWithdrawn(session.paths.state);
+    throw unwritten;
+  }
   return { removed, drainUntilMs: drain?.untilMs, state: next };
 }
 
@@ -134,8 +137,11 @@ export async function finishDrain(
 ): Promise<void> {
   const session = await openSession(options, ports);
   try {
-    if (session.reading.kind !== 'valid') return;
-    const { state } = session.reading;
+    // A drain may be longer than the lease, or begin long after the last pass: what is known is true.
+    const { reading } = session;
+    const state =
+      reading.kind === 'valid' || reading.gap === 'expired' ? known(reading) : undefined;
+    if (state === undefined) return;
     if (state.drain !== null && state.drain.untilMs === drained.drain?.untilMs) {
       session.requireLock();
       const failures = await ports.advertiser.apply(endDrain(state.drain.addresses), undefined);
@@ -147,8 +153,12 @@ export async function finishDrain(
       if (session.degraded === undefined) session.write({ ...state, drain: null });
     }
     const untouched = state.lastPass?.atMs === drained.lastPass?.atMs && !state.advertising;
-    if (forget && untouched) removeIfPresent(session.paths.state);
+    if (forget && untouched) forgetState(session.paths.state);
   } finally {
     session.close();
   }
+}
+
+function known(reading: StateReading): InstanceState | undefined {
+  return reading.kind === 'valid' ? reading.state : reading.stale;
 }

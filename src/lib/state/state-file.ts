@@ -1,6 +1,6 @@
-import { lstatSync } from 'node:fs';
+import { lstatSync, renameSync } from 'node:fs';
 import { basename } from 'node:path';
-import { reserveFile, type FileReplacement } from '../system/atomic-file.ts';
+import { removeIfPresent, reserveFile, type FileReplacement } from '../system/atomic-file.ts';
 import { readBounded } from '../system/bounded-read.ts';
 import { bootOf, type Moment } from '../system/clock.ts';
 import { errnoOf, messageOf, StateError } from '../system/errors.ts';
@@ -24,6 +24,43 @@ const MAX_BYTES = 1024 * 1024;
  * @param now state of another boot, from the future or older than its lease is a gap
  */
 export function readState(path: string, now: Moment): StateReading {
+  const reading = readStateFile(path, path, now);
+  if (reading.kind === 'valid' || reading.gap !== 'missing') return reading;
+  const marked = readStateFile(markedPath(path), path, now);
+  return marked.kind === 'valid' ? { kind: 'valid', state: withdrawn(marked.state, now) } : reading;
+}
+
+/**
+ * Marks the state as one of an instance that is withdrawn since, where nothing can be written: on a
+ * full disk a file can still be renamed. Without the mark the next pass would find an address gone
+ * that the state has as advertised, and would put it back after one success. The caller holds the
+ * lock. Nothing is thrown: where not even that is possible, it is as it would be without.
+ */
+export function markWithdrawn(path: string): void {
+  try {
+    renameSync(path, markedPath(path));
+  } catch {
+    // There is no state, or the folder takes nothing at all.
+  }
+}
+
+function markedPath(path: string): string {
+  return `${path}.withdrawn`;
+}
+
+/** What the pass that withdrew would have written. */
+function withdrawn(state: InstanceState, now: Moment): InstanceState {
+  const health = { ...state.health, status: 'down', successes: 0, failures: 0 } as const;
+  return {
+    ...state,
+    health: state.health.status === 'down' ? state.health : { ...health, changedAtMs: now.bootMs },
+    advertising: false,
+    leaseFromMs: null,
+  };
+}
+
+/** @param path of the file; `named`: the one whose name tells the instance */
+function readStateFile(path: string, named: string, now: Moment): StateReading {
   let text: string;
   try {
     bootOf(now);
@@ -36,7 +73,7 @@ export function readState(path: string, now: Moment): StateReading {
   const state = json === undefined ? unsealedState(text) : parseState(json);
   if (typeof state === 'string') return { kind: 'gap', gap: state, stale: undefined };
   // Sound, but a copy of another instance's: what it says is not about this one.
-  if (`${state.instance}.json` !== basename(path)) {
+  if (`${state.instance}.json` !== basename(named)) {
     return { kind: 'gap', gap: 'corrupt', stale: undefined };
   }
   if (state.bootId !== now.bootId) return { kind: 'gap', gap: 'other-boot', stale: state };
@@ -84,6 +121,7 @@ export function openStateWriter(path: string, expectedBytes: number): StateWrite
       asStateError(path, () => {
         (file ?? reserveFile(path, 0o644, 0)).commit(content);
         file = undefined;
+        removeIfPresent(markedPath(path));
       });
     },
     discard: () => {
@@ -100,4 +138,10 @@ function asStateError<T>(path: string, action: () => T): T {
   } catch (error) {
     throw new StateError(`cannot write ${path}: ${messageOf(error)}`, { cause: error });
   }
+}
+
+/** Removes the state of an instance that is no more. Throws the system's error. */
+export function forgetState(path: string): void {
+  removeIfPresent(path);
+  removeIfPresent(markedPath(path));
 }
