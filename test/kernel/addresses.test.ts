@@ -273,6 +273,40 @@ describe('an interface', () => {
   });
 });
 
+describe('an address that is there in another guise', () => {
+  test('is ours however it is labelled: it is seen, and removed', async () => {
+    for (const label of ['loany', 'lo:ha', 'lo']) {
+      await site.namespace.ip(`address add ${V4}/32 dev lo label ${label}`);
+      const up = await site.probe(['-a', V4, '-i', label.replace(':', '-'), '--rise', '1', '-v']);
+      expect(up.exitCode).toBe(0);
+      expect(up.stderr).toContain(`${V4}/32 dev lo is present`);
+      const args = ['-a', V4, '-i', label.replace(':', '-'), '--withdraw', '--drain', '0'];
+      expect((await site.probe(args)).exitCode).toBe(0);
+      expect(await site.namespace.ip('-o address show dev lo')).not.toContain(V4);
+    }
+  });
+
+  test.each([
+    ['with another prefix length', 'lo', '24'],
+    ['on another interface', 'copy0', '32'],
+  ])('%s is not ours, stays, and is told', async (_what, device, length) => {
+    await site.namespace.ip('link add copy0 type veth peer name copy1');
+    for (const end of ['copy0', 'copy1']) await site.namespace.ip(`link set ${end} up`);
+    const args = ['-a', V4, '--rise', '1', '--fall', '1'];
+    await site.advertise(args);
+    await site.namespace.ip(`address add ${V4}/${length} dev ${device}`);
+    const told = `${V4} is on this node a second time, as ${V4}/${length} dev ${device}: `;
+    expect((await site.probe(args)).stderr).toContain(told);
+    expect((await site.probe(args)).stderr).toBe(''); // once
+    await site.server.kill();
+    const down = await site.probe(args);
+    expect(down.exitCode).toBe(2);
+    expect(down.stderr).toContain('down: withdrew');
+    expect(await site.namespace.ip('-o address show')).toContain(`${V4}/${length} `);
+    expect(await site.namespace.ip('-o address show dev lo')).not.toContain(`${V4}/32`);
+  });
+});
+
 describe('a withdrawal', () => {
   test('is what a configuration asks for that names no address any more', async () => {
     const file = path.join(site.folder, 'one.toml');

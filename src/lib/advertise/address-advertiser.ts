@@ -1,5 +1,6 @@
 import type { Place } from '../state/instance-state.ts';
 import type { RunCommand } from '../system/command.ts';
+import { placeLabel } from './advertiser.ts';
 import type { Advertiser, Change, Failure, KernelView } from './advertiser.ts';
 import { addDrainRoute, deleteDrainRoute, readDrainRoutes } from './drain-routes.ts';
 import type { IpBatch, LineResult } from './ip-batch.ts';
@@ -22,7 +23,10 @@ export function addressAdvertiser(
   return {
     kind: 'address',
     canDrain: true,
-    read: (places) => view(places, (name) => readInterface(run, name, listInterfaces)),
+    read: (places) => {
+      const wanted = new Set(places.map(({ address }) => address));
+      return view(places, (name) => readInterface(run, name, listInterfaces, wanted));
+    },
     apply: async (changes, leaseMs) => {
       const lines = changes.map((change) => batchLines(change, leaseMs));
       const results = await batch(lines.flat());
@@ -75,12 +79,27 @@ async function view(
 ): Promise<KernelView> {
   const present = new Set<string>();
   let obstacle: string | undefined;
+  const advice = new Map<string, { readonly key: string; readonly message: string }>();
   for (const [name, group] of byInterface(places)) {
-    const { link, addresses } = await read(name);
+    const { link, addresses, copies = [] } = await read(name);
+    for (const { address, place } of copies) {
+      const isAnotherOwn = places.some((own) => place === placeLabel(own));
+      if (!isAnotherOwn) advice.set(place, copyAdvice(address, place));
+    }
     if (link !== 'up') obstacle = `interface ${name} is ${link === 'down' ? 'down' : 'missing'}`;
     for (const { address } of group) if (addresses.has(address)) present.add(address);
   }
-  return { present, obstacle };
+  return { present, obstacle, advice: [...advice.values()] };
+}
+
+function copyAdvice(
+  address: string,
+  place: string,
+): { readonly key: string; readonly message: string } {
+  return {
+    key: `copy ${place}`,
+    message: `${address} is on this node a second time, as ${place}: that one is left alone, and may stay announced while ${address} is withdrawn`,
+  };
 }
 
 function byInterface(places: readonly Place[]): ReadonlyMap<string, readonly Place[]> {

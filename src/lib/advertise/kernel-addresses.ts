@@ -10,6 +10,15 @@ export interface InterfaceAddresses {
   readonly link: 'up' | 'down' | 'absent';
   /** Address to the seconds the kernel will keep it; undefined where that is not known. */
   readonly addresses: ReadonlyMap<string, number | undefined>;
+  /** Where else the node has one of the wanted addresses: with another prefix, or elsewhere. */
+  readonly copies?: readonly Copy[];
+}
+
+/** An address of the node's that is not a service address, although it reads the same. */
+export interface Copy {
+  readonly address: string;
+  /** In the words of ip(8): `192.0.2.1/24 dev lo`. */
+  readonly place: string;
 }
 
 /** What `ip` prints for an address without end (INFINITY_LIFE_TIME of linux/if_addr.h). */
@@ -20,30 +29,60 @@ const READ_TIMEOUT_MS = 5000;
 /**
  * Reads an interface without starting a process. Node's list holds every host prefix of an
  * interface that is up; only when the interface is not in that list at all (missing, down,
- * without carrier, without any address), `ip` has to tell.
+ * without carrier, without any address), `ip` has to tell. So it has where a wanted address is
+ * listed under another name: that is another interface, or a label that somebody chose.
  *
+ * @param wanted the addresses that matter
  * @throws KernelError when the kernel does not tell, or `ip` had to be asked and failed
  */
 export async function readInterface(
   run: RunCommand,
   name: string,
   list: InterfaceLister,
+  wanted: ReadonlySet<string> = new Set(),
 ): Promise<InterfaceAddresses> {
   const addresses = new Map<string, number | undefined>();
   let listed = false;
+  let elsewhere = false;
   for (const [label, infos] of Object.entries(list())) {
     // An IPv4 address with a label of its own is listed under `lo:ha` in place of `lo`.
-    if (label !== name && !label.startsWith(`${name}:`)) continue;
-    listed = true;
+    const isOwn = label === name || label.startsWith(`${name}:`);
+    listed ||= isOwn;
     for (const { address, netmask, family } of infos ?? []) {
-      if (netmask === (family === 'IPv4' ? HOST_MASK_4 : HOST_MASK_6))
-        addresses.set(address, undefined);
+      const isHost = netmask === (family === 'IPv4' ? HOST_MASK_4 : HOST_MASK_6);
+      if (isOwn && isHost) addresses.set(address, undefined);
+      else elsewhere ||= wanted.has(address);
     }
   }
+  if (elsewhere) return readWantedWithIp(run, name, wanted);
   if (listed) return { link: 'up', addresses };
   return isKnownDevice(name)
     ? readInterfaceWithIp(run, name)
     : { link: 'absent', addresses: new Map() };
+}
+
+/** The same by `ip`, of all interfaces: what is on this one, and what is a copy. Throws KernelError. */
+async function readWantedWithIp(
+  run: RunCommand,
+  name: string,
+  wanted: ReadonlySet<string>,
+): Promise<InterfaceAddresses> {
+  const result = await run('ip', ['-json', 'addr', 'show'], { timeoutMs: READ_TIMEOUT_MS });
+  const parsed = v.safeParse(IpAddrShow, parseJson(result.stdout));
+  if (result.exitCode !== 0 || !parsed.success) {
+    throw new KernelError(`cannot read addresses: ${result.failure ?? result.stderr.trim()}`);
+  }
+  const copies = parsed.output.flatMap((device) =>
+    (device.addr_info ?? []).flatMap(({ local = '', prefixlen = 0 }) => {
+      const isOwn = device.ifname === name && prefixlen === hostLength(local);
+      if (!wanted.has(local) || isOwn) return [];
+      return [{ address: local, place: `${local}/${prefixlen} dev ${device.ifname ?? '?'}` }];
+    }),
+  );
+  const own = parsed.output.find(({ ifname }) => ifname === name);
+  return own === undefined
+    ? { link: 'absent', addresses: new Map(), copies }
+    : { ...addressesOf(own), copies };
 }
 
 /** All addresses of this node that are up, loopback included. Throws KernelError. */
@@ -138,13 +177,19 @@ export async function readInterfaceWithIp(
     ? parsed.output.find(({ ifname }) => ifname !== undefined)
     : undefined;
   if (device === undefined) throw new KernelError(`cannot read ${name}: ip printed something else`);
+  return addressesOf(device);
+}
+
+function addressesOf(device: v.InferOutput<typeof IpAddrShow>[number]): InterfaceAddresses {
   const addresses = new Map<string, number | undefined>();
   for (const { local, prefixlen, valid_life_time: seconds } of device.addr_info ?? []) {
-    if (local !== undefined && prefixlen === (local.includes(':') ? 128 : 32)) {
-      addresses.set(local, seconds);
-    }
+    if (local !== undefined && prefixlen === hostLength(local)) addresses.set(local, seconds);
   }
   return { link: device.flags?.includes('UP') === true ? 'up' : 'down', addresses };
+}
+
+function hostLength(address: string): number {
+  return address.includes(':') ? 128 : 32;
 }
 
 /** JSON as `ip` prints it, which is nothing at all where there is nothing to show. */
