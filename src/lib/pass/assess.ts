@@ -26,6 +26,8 @@ export interface Circumstances {
   readonly degraded: boolean;
   /** Whether the kernel shows one of the service addresses. */
   readonly present: boolean;
+  /** Whether an address would be gone before the next pass comes. */
+  readonly leaseTooShort: boolean;
   readonly options: DecisionOptions;
   readonly now: Moment;
 }
@@ -38,19 +40,23 @@ export function assess(known: Circumstances): Assessment {
   const suspensionIds = known.suspensions.known ? known.suspensions.ids : former;
   const suspendedAnew = suspensionIds.some((id) => !former.includes(id));
   // Without a state, what the kernel shows is what was decided: losing it must not flap a service.
-  const before = state?.health ?? initialHealth(known.present ? 'up' : 'down', now);
+  // So it is where the state is older than its lease, and the addresses are there all the same.
+  const { reading } = known;
+  const shown = reading.kind === 'gap' && known.present ? reading.stale?.health : undefined;
+  const kept = reading.kind === 'gap' && reading.aged === undefined ? undefined : shown;
+  const before = kept ?? state?.health ?? initialHealth(known.present ? 'up' : 'down', now);
   const base = suspendedAnew ? healthAfterWithdrawal(before, now.bootMs) : before;
   const effective = degraded ? { ...options, fall: 1 } : options;
   const health = decide(base, verdict.status, effective, now.bootMs);
   return {
     health,
     advertise: health.status === 'up' && suspensionIds.length === 0,
-    mayAdd: verdict.status === 'up' && !degraded && known.suspensions.known,
+    mayAdd: verdict.status === 'up' && !degraded && known.suspensions.known && !known.leaseTooShort,
     suspensionIds,
   };
 }
 
 /** The state to go by, if there is one. */
 export function usableState(reading: StateReading): InstanceState | undefined {
-  return reading.kind === 'valid' ? reading.state : undefined;
+  return reading.kind === 'valid' ? reading.state : reading.aged;
 }

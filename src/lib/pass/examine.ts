@@ -5,6 +5,8 @@ import type { Place } from '../state/instance-state.ts';
 import type { Moment } from '../system/clock.ts';
 import { assess, usableState, type Assessment } from './assess.ts';
 import { changesForDrains } from './drain-changes.ts';
+import { isLeaseTooShort } from './lease-advice.ts';
+import { certainInterval } from './next-state.ts';
 import type { PassOptions } from './pass-options.ts';
 import type { PassPorts } from './pass-ports.ts';
 import type { Session } from './session.ts';
@@ -52,6 +54,7 @@ export async function examine(
         : { known: false },
     degraded: session.degraded !== undefined,
     present: places.some(({ address }) => view.present.has(address)),
+    leaseTooShort: isLeaseTooShort(options, certainInterval(usableState(session.reading), now)),
     options,
     now,
   });

@@ -10,6 +10,16 @@ import { passDeadlineMs, type Advice, type PassOptions } from './pass-options.ts
 export function leaseAdvice(options: PassOptions, intervalMs: number | null): readonly Advice[] {
   if (options.leaseMs === undefined || intervalMs === null) return [];
   const wantedMs = 2 * (options.fall * intervalMs + passDeadlineMs(options));
+  if (isLeaseTooShort(options, intervalMs)) {
+    return [
+      {
+        key: 'lease-shorter-than-interval',
+        message:
+          `--lease ${formatDuration(options.leaseMs)} is over before the next pass comes, ${formatDuration(intervalMs)} later: ` +
+          `nothing is advertised; take at least ${Math.ceil(wantedMs / 1000)}s`,
+      },
+    ];
+  }
   if (options.leaseMs >= wantedMs) return [];
   return [
     {
@@ -21,7 +31,20 @@ export function leaseAdvice(options: PassOptions, intervalMs: number | null): re
   ];
 }
 
+/** Whether an address that is added now would be gone before the next pass comes. */
+export function isLeaseTooShort(
+  { leaseMs }: Pick<PassOptions, 'leaseMs'>,
+  intervalMs: number | null,
+): boolean {
+  return leaseMs !== undefined && intervalMs !== null && intervalMs > leaseMs;
+}
+
+/** A gap longer than so many intervals is a pause: a reboot, a timer that was stopped. */
+const LONGEST_GAP = 4;
+
 /** The usual interval, from the former estimate and the latest gap; slow to follow a single one. */
 export function estimateInterval(formerMs: number | null, gapMs: number): number {
-  return Math.round(formerMs === null ? gapMs : (3 * formerMs + gapMs) / 4);
+  if (formerMs === null) return Math.round(gapMs);
+  const believedMs = formerMs === 0 ? gapMs : Math.min(gapMs, LONGEST_GAP * formerMs);
+  return Math.round((3 * formerMs + believedMs) / 4);
 }

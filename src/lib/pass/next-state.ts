@@ -71,6 +71,15 @@ export function isAdvertising({ options, present }: PassFacts): boolean {
 
 const MAX_DETAIL = 500;
 
+/**
+ * An interval that both the former passes and this one bear out: a single long gap is a pause, of a
+ * timer that was stopped or a machine that slept. null: not known yet.
+ */
+export function certainInterval(before: InstanceState | undefined, now: Moment): number | null {
+  if (before === undefined || before.lastPass === null || before.intervalMs === null) return null;
+  return Math.min(before.intervalMs, Math.max(0, now.bootMs - before.lastPass.atMs));
+}
+
 function nextInterval(before: InstanceState | undefined, now: Moment): number | null {
   const lastMs = before?.lastPass?.atMs;
   if (lastMs === undefined) return before?.intervalMs ?? null;

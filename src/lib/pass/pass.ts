@@ -9,7 +9,7 @@ import { conclude, explain, reportDryRun } from './conclude.ts';
 import { examine, placesThere, type Examination } from './examine.ts';
 import { leaseAdvice } from './lease-advice.ts';
 import { applyChanges } from './leave-with-drain.ts';
-import { isAdvertising, nextState, type PassFacts } from './next-state.ts';
+import { certainInterval, isAdvertising, nextState, type PassFacts } from './next-state.ts';
 import { gaveUpAll, releasePlaces, takeOwnership } from './ownership.ts';
 import type { Advice, PassOptions } from './pass-options.ts';
 import type { PassPorts } from './pass-ports.ts';
@@ -57,7 +57,9 @@ async function passWithin(
 ): Promise<PassReport> {
   const startedMs = monotonicMs();
   const { reading } = locked;
-  if (reading.kind === 'gap' && locked.mayWrite) ports.log.notice(gapMessage(reading.gap));
+  if (reading.kind === 'gap' && reading.aged === undefined && locked.mayWrite) {
+    ports.log.notice(gapMessage(reading.gap));
+  }
   const { session, dropped } = await takeOwnership(locked, options, ports);
   const health = usableState(reading)?.health.status;
   const probed = await probeWithAttempts(options, ports, health);
@@ -119,7 +121,7 @@ function leaseFrom(
 /** Says what is doubtful and was not said yet. Returns what is doubtful now. */
 function adviseOnce(
   session: Session,
-  { verdict, view }: Examination,
+  { verdict, view, now }: Examination,
   options: PassOptions,
   { log }: PassPorts,
 ): readonly string[] {
@@ -127,7 +129,7 @@ function adviseOnce(
   const blind: Advice = { key: 'unknown', message: `cannot judge: ${describeVerdict(verdict)}` };
   const all: readonly Advice[] = [
     ...options.advice,
-    ...leaseAdvice(options, before?.intervalMs ?? null),
+    ...leaseAdvice(options, certainInterval(before, now)),
     ...(verdict.status === 'unknown' ? [blind] : []),
     ...(view.advice ?? []),
     ...Array.from(view.foreign ?? [], ([address, found]): Advice => ({

@@ -12,7 +12,13 @@ export type StateGap = 'missing' | 'unreadable' | 'corrupt' | 'newer' | 'other-b
 
 export type StateReading =
   | { readonly kind: 'valid'; readonly state: InstanceState }
-  | { readonly kind: 'gap'; readonly gap: StateGap; readonly stale: InstanceState | undefined };
+  | {
+      readonly kind: 'gap';
+      readonly gap: StateGap;
+      readonly stale: InstanceState | undefined;
+      /** What is still true of a state that is older than its lease. */
+      readonly aged?: InstanceState;
+    };
 
 /** A thousand addresses take a tenth of this. */
 const MAX_BYTES = 1024 * 1024;
@@ -78,8 +84,30 @@ function readStateFile(path: string, named: string, now: Moment): StateReading {
   }
   if (state.bootId !== now.bootId) return { kind: 'gap', gap: 'other-boot', stale: state };
   return isExpired(state, now)
-    ? { kind: 'gap', gap: 'expired', stale: state }
+    ? { kind: 'gap', gap: 'expired', stale: state, aged: aged(state, now) }
     : { kind: 'valid', state };
+}
+
+/**
+ * What of a state older than its lease is still true: what it manages, drains and holds down. The
+ * kernel has taken the addresses out, so the health is down; successes count on where passes come no
+ * more rarely than they are known to.
+ */
+function aged(state: InstanceState, now: Moment): InstanceState {
+  const ageMs = now.bootMs - (state.lastPass?.atMs ?? 0);
+  const goesOn = state.intervalMs !== null && ageMs >= 0 && ageMs <= 2 * state.intervalMs;
+  const { health } = state;
+  return {
+    ...state,
+    health: {
+      ...health,
+      status: 'down',
+      successes: goesOn ? health.successes : 0,
+      failures: 0,
+      changedAtMs: health.status === 'down' ? health.changedAtMs : now.bootMs,
+    },
+    leaseFromMs: null,
+  };
 }
 
 /** A newer version may seal in another way: what it calls itself is believed without. */

@@ -22,6 +22,7 @@ function circumstances(changes: Partial<Circumstances> = {}): Circumstances {
     suspensions: { known: true, ids: [] },
     degraded: false,
     present: true,
+    leaseTooShort: false,
     options: { rise: 2, fall: 2, holdDownMs: 0, holdDownMaxMs: 300_000 },
     now: moment(),
     ...changes,
@@ -114,9 +115,39 @@ describe('where nothing can be written', () => {
   });
 });
 
+describe('with a lease that is over before the next pass comes', () => {
+  test('a success counts, and adds nothing', () => {
+    const known = circumstances({ leaseTooShort: true });
+    expect(assess(known)).toMatchObject({ advertise: true, mayAdd: false });
+  });
+});
+
+describe('from a state that is older than its lease', () => {
+  const stale = exampleState();
+  const aged = { ...stale, health: exampleHealth({ status: 'down', successes: 1 }) };
+  const reading = { kind: 'gap', gap: 'expired', stale, aged } as const;
+
+  test('the counters go on, and the health is down', () => {
+    expect(assess(circumstances({ reading, present: false })).health).toMatchObject({
+      status: 'up', // the second success
+      successes: 2,
+    });
+    const first = {
+      ...reading,
+      aged: { ...aged, health: exampleHealth({ status: 'down', successes: 0 }) },
+    };
+    expect(assess(circumstances({ reading: first, present: false })).health.status).toBe('down');
+  });
+
+  test('a service that is advertised all the same does not flap', () => {
+    expect(assess(circumstances({ reading, present: true }))).toMatchObject({ advertise: true });
+  });
+});
+
 const verdicts = fc.constantFrom<Verdict>(UP, DOWN, UNKNOWN);
 const ids = fc.subarray(['a', 'b', 'c']);
 const anyCircumstances: fc.Arbitrary<Circumstances> = fc.record({
+  leaseTooShort: fc.boolean(),
   reading: fc.oneof(
     fc.constant(LOST),
     fc
@@ -162,7 +193,10 @@ describe('whatever is known', () => {
     fc.assert(
       fc.property(anyCircumstances, (known) => {
         expect(assess(known).mayAdd).toBe(
-          known.verdict.status === 'up' && !known.degraded && known.suspensions.known,
+          known.verdict.status === 'up' &&
+            !known.degraded &&
+            known.suspensions.known &&
+            !known.leaseTooShort,
         );
       }),
     );

@@ -46,7 +46,11 @@ describe('the interval between passes', () => {
   });
 
   test('follows a single odd gap by a quarter', () => {
-    expect(estimateInterval(2000, 10_000)).toBe(4000);
+    expect(estimateInterval(2000, 6000)).toBe(3000);
+  });
+
+  test('is no longer than four for a pause, however long that was', () => {
+    expect(estimateInterval(2000, 86_400_000)).toBe(3500);
   });
 
   test('lies between the former one and the gap, and is a whole number', () => {
