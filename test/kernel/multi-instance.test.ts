@@ -101,6 +101,70 @@ describe('a folder of configurations', () => {
     expect(site.stateFiles().filter((name) => name.startsWith('good'))).toEqual(['good.json']);
   });
 
+  describe('where one hangs', () => {
+    /** Advertises `good`, then makes its service die while something else hangs. */
+    async function dieWhile(
+      hang: () => void,
+      extra: readonly string[] = [],
+    ): Promise<{
+      readonly withdrawnMeanwhile: boolean;
+      readonly stderr: string;
+    }> {
+      configure('good', `address = "${V4}"\ntimeout = "300ms"`);
+      await site.probe(['--config', folder]);
+      expect(await site.namespace.serviceAddresses()).toEqual([`${V4}/32`]);
+      hang();
+      const child = await site.startProbe(['--config', folder, ...extra], { timeoutMs: 40_000 });
+      await until('the first pass of it', async () => {
+        const { stdout } = await site.namespace.exec('stat', [
+          '-c',
+          '%Y.%Z %i',
+          site.statePath('good'),
+        ]);
+        hang0 ??= stdout;
+        return stdout !== hang0;
+      });
+      await site.server.kill();
+      let withdrawnMeanwhile = false;
+      while (child.running && !withdrawnMeanwhile) {
+        withdrawnMeanwhile = (await site.namespace.serviceAddresses()).length === 0;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      withdrawnMeanwhile &&= child.running;
+      return { withdrawnMeanwhile, stderr: (await child.finished).stderr };
+    }
+    let hang0: string | undefined;
+    beforeEach(() => {
+      hang0 = undefined;
+    });
+    const hungInstance = (): void => {
+      configure('hung', 'address = "192.0.2.2"\nserver = "127.0.0.2"\ntimeout = "9s"');
+    };
+
+    test('the others go on, and a service that dies meanwhile is withdrawn', async () => {
+      await swallow('127.0.0.2');
+      const { withdrawnMeanwhile, stderr } = await dieWhile(hungInstance);
+      expect(withdrawnMeanwhile).toBe(true);
+      expect(stderr).toContain('good: down: withdrew');
+    });
+
+    test('with --once they make one pass', async () => {
+      await swallow('127.0.0.2');
+      const { withdrawnMeanwhile } = await dieWhile(hungInstance, ['--once']);
+      expect(withdrawnMeanwhile).toBe(false);
+    });
+
+    test('so does an instance whose own program hangs', async () => {
+      const hook = path.join(site.folder, 'hook');
+      writeFileSync(hook, '#!/bin/sh\nsleep 60\n', { mode: 0o755 });
+      const { withdrawnMeanwhile, stderr } = await dieWhile(() => {
+        configure('new', `address = "192.0.2.2"\non-change = "${hook}"`);
+      });
+      expect(withdrawnMeanwhile).toBe(true);
+      expect(stderr).toContain('did not end within 10 s');
+    });
+  });
+
   test('refuses flags that cannot be the same for all', async () => {
     configure('one', `address = "${V4}"`);
     configure('two', `address = "${V6}"`);

@@ -113,7 +113,7 @@ const passOptions = {
   once: flag({
     group: GENERAL,
     configurable: false,
-    describe: 'Make one pass. That is what it does anyway.',
+    describe: 'Exactly one pass: none more while another instance, or --on-change, takes long.',
   }),
   'on-change': optional(file, {
     group: OUTPUT,

@@ -28,6 +28,8 @@ export interface LoadedInstance {
   readonly probe: (context: AttemptContext) => Promise<Verdict>;
   readonly onChange: string | undefined;
   readonly metricsDir: string | undefined;
+  /** Exactly one pass, however long others take. */
+  readonly once: boolean;
 }
 
 /** Where an instance comes from. */
@@ -87,6 +89,7 @@ export function loadInstance<Table extends OptionTable, ProbeOptions>(
           ),
     onChange: values['on-change'],
     metricsDir: values['metrics-dir'],
+    once: values.once,
   };
 }
 

@@ -1,18 +1,19 @@
 import { runPass } from '../pass/pass.ts';
 import { describeVerdict } from '../pass/attempts.ts';
-import { reportOf, type PassReport } from '../pass/pass-report.ts';
-import type { PassOptions } from '../pass/pass-options.ts';
+import { reportOf, type PassReport, type Transition } from '../pass/pass-report.ts';
+import { passDeadlineMs, type PassOptions } from '../pass/pass-options.ts';
 import type { PassPorts } from '../pass/pass-ports.ts';
 import { endSignalSuspension, withdrawInstance } from '../pass/withdraw-instance.ts';
 import { monotonicMs, sleep, systemClock } from '../system/clock.ts';
 import { prepareCommand, runCommand } from '../system/command.ts';
 import { errnoOf, messageOf, ReportedError, stackOf } from '../system/errors.ts';
-import { ExitStatus } from '../system/exit-status.ts';
+import { ExitStatus, worstExitStatus } from '../system/exit-status.ts';
 import { prefixedLog, type Log } from '../system/log.ts';
 import { jsonReport } from './json-report.ts';
 import type { LoadedInstance } from './load-instance.ts';
 import type { Output } from './output.ts';
 import { listenForSignals, type Signals } from './signals.ts';
+import { WorkUnderWay } from './work-under-way.ts';
 
 /** How results are shown. */
 export interface ShowOptions {
@@ -20,10 +21,13 @@ export interface ShowOptions {
   readonly ownUid: number;
   readonly json: boolean;
   readonly quiet: boolean;
+  /** false: a pass that was made while others were not through: the first one's result is shown. */
+  readonly shown?: boolean;
 }
 
 /**
- * Runs a pass of each instance, all at once. Whatever happens to one touches none of the others.
+ * Runs a pass of each instance, all at once. Whatever happens to one touches none of the others, and
+ * none waits for another.
  *
  * @returns the exit status of each
  */
@@ -35,7 +39,19 @@ export async function runInstances(
   for (;;) {
     const signals = listenForSignals();
     const suspended: LoadedInstance[] = [];
-    const passes = instances.map((instance) => perform(instance, runPass, signals, output, show));
+    const deadlines = instances.map(({ options }) => options.lockWaitMs + passDeadlineMs(options));
+    const work = new WorkUnderWay(Math.max(0, ...deadlines) + LONGEST_HOOK_MS);
+    const programs = new Map<string, Promise<void>>();
+    const tell: Tell = (instance, program) => {
+      // Those of one instance in turn: `up` and `down` must not overtake each other.
+      const before = programs.get(instance) ?? Promise.resolve();
+      programs.set(instance, work.during(before.then(program)));
+    };
+    const passes = instances.map((instance) =>
+      passAndRepeat(instance, work, signals, (shown) =>
+        perform(instance, runPass, signals, output, { ...show, shown }, tell),
+      ),
+    );
     const over = Promise.all(passes);
     const statuses = await Promise.all(
       passes.map(async (pass, index) => {
@@ -49,9 +65,10 @@ export async function runInstances(
         if (asked === 'suspend') suspended.push(instance);
         const withdraw = (options: PassOptions, ports: PassPorts): Promise<PassReport> =>
           withdrawInstance(options, ports, asked);
-        return perform(instance, withdraw, signals, output, show);
+        return perform(instance, withdraw, signals, output, show, tell);
       }),
     );
+    await Promise.all(programs.values());
     output.flush();
     if (signals.requested() === 'suspend') {
       signals.stop();
@@ -64,6 +81,31 @@ export async function runInstances(
     signals.close();
     // Here again after SIGCONT: that suspension is over, and the pass starts afresh.
   }
+}
+
+/** Starts a program of the user's, which nobody waits for but the end of the process. */
+type Tell = (instance: string, program: () => Promise<void>) => void;
+
+/** What `--on-change` may take beside the longest pass. */
+const LONGEST_HOOK_MS = 10_000;
+
+/**
+ * One pass, and as many more as a timer would have started while other instances are not through.
+ *
+ * @param pass makes one; shown: whether its result is for the reader
+ */
+async function passAndRepeat(
+  instance: LoadedInstance,
+  work: WorkUnderWay,
+  signals: Signals,
+  pass: (shown: boolean) => Promise<number>,
+): Promise<number> {
+  const statuses = [await work.during(pass(true))];
+  const repeats = isManaged(instance) && !instance.once;
+  while (repeats && (await work.isLongerThanATimer(signals.signal))) {
+    statuses.push(await pass(false));
+  }
+  return worstExitStatus(statuses);
 }
 
 /** Long enough for the event loop to see what came while the process stood still. */
@@ -90,6 +132,7 @@ async function perform(
   signals: Signals,
   output: Output,
   show: ShowOptions,
+  tell: Tell,
 ): Promise<number> {
   const startedMs = monotonicMs();
   const { instance } = options;
@@ -115,7 +158,13 @@ async function perform(
   if (options.mode !== 'dry-run') {
     const forgotten = options.mode === 'withdraw' && report.exitStatus === ExitStatus.up;
     const durationMs = monotonicMs() - startedMs;
-    await tellOthers(report, onChange, metricsDir, { durationMs, forgotten }, log);
+    const transition = report.decision?.transition;
+    if (onChange !== undefined && transition !== undefined) {
+      tell(instance, () => tellProgram(onChange, instance, transition, log));
+    }
+    if (metricsDir !== undefined) {
+      await tellMetrics(report, metricsDir, { durationMs, forgotten }, log);
+    }
   }
   showReport(report, options.mode === 'dry-run', instance === show.name, output, show);
   return report.exitStatus;
@@ -137,27 +186,29 @@ function reportFailure(instance: string, error: unknown, log: Log): PassReport {
   return { ...blank, exitStatus: ExitStatus.bug, problems: [messageOf(error)] };
 }
 
-async function tellOthers(
+async function tellProgram(
+  program: string,
+  instance: string,
+  transition: Transition,
+  log: Log,
+): Promise<void> {
+  const { runOnChange } = await import('./on-change.ts');
+  const problem = await runOnChange(program, instance, transition);
+  if (problem !== undefined) log.warning(`--on-change: ${problem}`);
+}
+
+async function tellMetrics(
   report: PassReport,
-  onChange: string | undefined,
-  metricsDir: string | undefined,
+  metricsDir: string,
   { durationMs, forgotten }: { readonly durationMs: number; readonly forgotten: boolean },
   log: Log,
 ): Promise<void> {
-  const transition = report.decision?.transition;
-  if (onChange !== undefined && transition !== undefined) {
-    const { runOnChange } = await import('./on-change.ts');
-    const problem = await runOnChange(onChange, report.instance, transition);
-    if (problem !== undefined) log.warning(`--on-change: ${problem}`);
-  }
-  if (metricsDir !== undefined) {
-    const { removeMetrics, writeMetrics } = await import('./metrics.ts');
-    try {
-      if (forgotten) removeMetrics(metricsDir, report.instance);
-      else writeMetrics(metricsDir, report, durationMs, systemClock.now().wallMs);
-    } catch (error) {
-      log.warning(`--metrics-dir: ${messageOf(error)}`);
-    }
+  const { removeMetrics, writeMetrics } = await import('./metrics.ts');
+  try {
+    if (forgotten) removeMetrics(metricsDir, report.instance);
+    else writeMetrics(metricsDir, report, durationMs, systemClock.now().wallMs);
+  } catch (error) {
+    log.warning(`--metrics-dir: ${messageOf(error)}`);
   }
 }
 
@@ -166,13 +217,13 @@ function showReport(
   isDryRun: boolean,
   isOnly: boolean,
   output: Output,
-  { json, quiet }: ShowOptions,
+  { json, quiet, shown = true }: ShowOptions,
 ): void {
   if (json) {
-    output.result(jsonReport(report));
+    if (shown) output.result(jsonReport(report));
     return;
   }
-  if (quiet) return;
+  if (quiet || !shown) return;
   const { verdict, decision } = report;
   const prefix = isOnly ? '' : `${report.instance}: `;
   if (verdict !== undefined && (decision === undefined || isDryRun)) {
