@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -148,6 +149,30 @@ describe('a planned withdrawal', () => {
     expect((await site.probe([...BOTH, ...short])).exitCode).toBe(0);
     expect(await site.drained()).toEqual([]);
     expect(site.stateFiles()).not.toContain('dns-probe.json');
+  });
+
+  test('of an address that the configuration gives up is drained, and told', async () => {
+    const file = path.join(site.folder, 'given.toml');
+    const write = (...addresses: readonly string[]): void => {
+      writeFileSync(file, `rise = 1\ndrain = "2s"\naddress = ${JSON.stringify(addresses)}\n`);
+    };
+    await site.probe([...BOTH, '--withdraw', '--drain', '0']);
+    write(V4, V6);
+    await site.probe(['--config', file]);
+    write(V6);
+    const given = await site.probe(['--config', file]);
+    expect(given).toMatchObject({ exitCode: 0, stdout: '' });
+    expect(given.stderr).toBe(
+      `dns-probe: given: withdrew ${V4}/32 dev lo: the configuration does not name it any more\n`,
+    );
+    expect(await site.namespace.serviceAddresses()).toEqual([`${V6}/128`]);
+    expect(await site.drained()).toEqual([V4]);
+    expect((await site.probe(['--config', file])).stderr).toBe('');
+    expect(await site.drained()).toEqual([V4]); // a pass that finds the other one well does not end it
+    await sleep(2100);
+    expect((await site.probe(['--config', file])).stderr).toBe('');
+    expect(await site.drained()).toEqual([]);
+    expect(await site.namespace.serviceAddresses()).toEqual([`${V6}/128`]);
   });
 
   test('without drain leaves no route', async () => {

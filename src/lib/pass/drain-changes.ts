@@ -24,12 +24,14 @@ export async function changesForDrains(
 ): Promise<readonly Change[]> {
   if (!advertiser.canDrain) return [];
   const state = usableState(session.reading);
+  const own = new Set(options.places.map(({ address }) => address));
   if (state !== undefined) {
     const { drain } = state;
-    const over = drain !== null && (returning || now.bootMs >= drain.untilMs);
-    return over ? endDrain(drain.addresses) : [];
+    if (drain === null) return [];
+    if (now.bootMs >= drain.untilMs) return endDrain(drain.addresses);
+    // One that the configuration gave up goes on, whatever becomes of the others.
+    return returning ? endDrain(drain.addresses.filter((address) => own.has(address))) : [];
   }
-  const own = new Set(options.places.map(({ address }) => address));
   try {
     const found = [...(await advertiser.drained())].filter(
       (address) => own.has(address) || claimOwner(session.paths.claims, address) === undefined,
@@ -50,7 +52,12 @@ export function drainAfter(
 ): InstanceState['drain'] {
   const drain = before?.drain ?? null;
   if (drain === null || !changes.some(({ verb }) => verb === 'end-drain')) return drain;
-  const stuck = failures.filter(({ change }) => change.verb === 'end-drain');
-  if (stuck.length === 0) return null;
-  return { ...drain, addresses: stuck.map(({ change }) => change.place.address) };
+  const stuck = new Set(failures.map(({ change }) => change));
+  const ended = new Set(
+    changes
+      .filter((change) => change.verb === 'end-drain' && !stuck.has(change))
+      .map(({ place }) => place.address),
+  );
+  const addresses = drain.addresses.filter((address) => !ended.has(address));
+  return addresses.length === 0 ? null : { ...drain, addresses };
 }
