@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Child, Finished } from '../support/child.ts';
 import { DnsSite } from '../support/dns-site.ts';
-import { executablePath } from '../support/executable.ts';
+import { executablePath, run } from '../support/executable.ts';
 import { until } from '../support/until.ts';
 
 const V4 = '192.0.2.1';
@@ -143,3 +143,21 @@ test('a pass that lost its lock while it stood still changes nothing, and says 7
   expect(await site.namespace.serviceAddresses()).toEqual([`${V4}/32`]);
   site.server.thaw();
 });
+
+test('many that suspend at once wait for their turn: none is killed, none gives up', async () => {
+  const names = Array.from({ length: 5 }, (_, n) => `i${n}`);
+  for (const [n, name] of names.entries()) {
+    await site.probe(['-i', name, '-a', `192.0.2.${10 + n}`, '--rise', '1']);
+  }
+  const ended = await Promise.all(
+    Array.from({ length: 20 }, (_, n) =>
+      run('ha-suspend', site.args(['--all', '--by', `person${n}`, '--drain', '1s']), {
+        namespace: site.namespace,
+        timeoutMs: 110_000,
+      }),
+    ),
+  );
+  expect(ended.map(({ exitCode, signal }) => signal ?? exitCode)).toEqual(ended.map(() => 0));
+  for (const { stderr } of ended) expect(stderr).not.toContain('killed');
+  expect(await site.namespace.serviceAddresses()).toEqual([]);
+}, 120_000);

@@ -19,7 +19,10 @@ import type { PassPorts } from './pass-ports.ts';
 export type SessionOptions = Pick<
   PassOptions,
   'instance' | 'stateDir' | 'lockWaitMs' | 'attempts' | 'timeoutMs' | 'retryDelayMs' | 'places'
->;
+> & {
+  /** Whether the wait for the lock begins anew with each other holder. */
+  readonly inTurn?: boolean;
+};
 export type SessionPorts = Pick<PassPorts, 'clock' | 'log' | 'run' | 'ownUid'>;
 
 /** An instance while its lock is held. */
@@ -72,7 +75,8 @@ export async function openSession(
     trusted = true;
     const holdMs = passDeadlineMs(options);
     const waitMs = options.lockWaitMs;
-    lock = await acquireLock({ path: paths.lock, waitMs, holdMs, log, run, giveUp });
+    const { inTurn = false } = options;
+    lock = await acquireLock({ path: paths.lock, waitMs, holdMs, log, run, giveUp, inTurn });
     writer = openStateWriter(paths.state, options.places.length * BYTES_PER_PLACE);
   } catch (error) {
     if (!(error instanceof StateError || error instanceof PermissionError)) throw error;

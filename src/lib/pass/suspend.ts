@@ -229,11 +229,16 @@ export function sessionOptions(instance: string, context: NodeContext): SessionO
     stateDir: context.stateDir,
     lockWaitMs: context.lockWaitMs + deadlineMs + OVERDUE_MS,
     places: [],
+    inTurn: true,
     attempts: 1,
-    timeoutMs: 0,
+    // What a machine takes that many others keep busy: nobody kills one that works.
+    timeoutMs: BUSY_MS,
     retryDelayMs: 0,
   };
 }
+
+/** How long the withdrawal itself may take, on a machine that is busy. */
+const BUSY_MS = 20_000;
 
 /** How long after its deadline a pass that hangs is killed by whoever waits for its lock. */
 const OVERDUE_MS = 11_000;

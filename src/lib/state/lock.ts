@@ -35,6 +35,8 @@ export interface LockRequest {
   readonly run: RunCommand;
   /** Ends the wait before its time. */
   readonly giveUp?: AbortSignal | undefined;
+  /** The wait begins anew with each other holder: one of many that wait for their turn gets it. */
+  readonly inTurn?: boolean;
 }
 
 interface Holder extends ProcessIdentity {
@@ -45,7 +47,13 @@ interface Holder extends ProcessIdentity {
 }
 
 const OVERDUE_MS = 10_000;
-const POLL_MS = 20;
+/** Between two looks: longer each time, and by chance, so that many who wait keep nobody from work. */
+const FIRST_POLL_MS = 20;
+const LONGEST_POLL_MS = 500;
+const POLL_GROWTH = 1.5;
+
+/** However many take their turns before us. */
+const LONGEST_WAIT_MS = 600_000;
 
 let serial = 0;
 
@@ -57,7 +65,10 @@ let serial = 0;
  *   it is not ours to write to
  */
 export async function acquireLock(request: LockRequest): Promise<Lock> {
-  const giveUpAtMs = monotonicMs() + request.waitMs;
+  const begunMs = monotonicMs();
+  let giveUpAtMs = begunMs + request.waitMs;
+  let last: string | undefined;
+  let pollMs = FIRST_POLL_MS;
   let killed: number | undefined;
   for (;;) {
     const content = describeHolder(request.holdMs);
@@ -71,6 +82,10 @@ export async function acquireLock(request: LockRequest): Promise<Lock> {
     }
     const found = readLink(request.path);
     if (found === undefined) continue; // released in this moment
+    if (request.inTurn === true && last !== undefined && found !== last) {
+      giveUpAtMs = Math.min(monotonicMs() + request.waitMs, begunMs + LONGEST_WAIT_MS);
+    }
+    last = found;
     const holder = parseHolder(found);
     const liveness = holder === undefined ? 'dead' : livenessOf(holder);
     // One in another PID namespace (a container that may be gone) cannot be looked at, nor killed:
@@ -87,7 +102,8 @@ export async function acquireLock(request: LockRequest): Promise<Lock> {
     if (monotonicMs() >= giveUpAtMs || request.giveUp?.aborted === true) {
       throw new BusyError(`another pass (process ${holder?.pid ?? '?'}) holds the lock`);
     }
-    await sleep(POLL_MS, request.giveUp);
+    await sleep(pollMs * (0.5 + Math.random()), request.giveUp);
+    pollMs = Math.min(pollMs * POLL_GROWTH, LONGEST_POLL_MS);
   }
 }
 
