@@ -97,7 +97,17 @@ describe('a reboot', () => {
   });
 
   test('a suspension across reboots outlives one, and one without ends with it', async () => {
-    await machine.must('ha-suspend', 'recursive', '--across-reboot', '--drain', '0');
+    const startMs = Date.now();
+    const why = ['--reason', 'new disk'];
+    await machine.must('ha-suspend', 'recursive', '--across-reboot', '--drain', '0', ...why);
+    // Who looks into the log of a node that is out finds a name.
+    const [line, ...more] = (await machine.ownJournal(startMs)).filter(
+      ({ SYSLOG_IDENTIFIER }) => SYSLOG_IDENTIFIER === 'ha-suspend',
+    );
+    expect(more).toEqual([]);
+    expect(line?.MESSAGE).toMatch(
+      /^recursive: suspended; withdrew .*: new disk, as 'manual' \(\S+, uid \d+\)$/,
+    );
     await machine.reboot();
     await until('passes see the service work', async () => {
       const { stdout } = await machine.run('ha-status', '--json');

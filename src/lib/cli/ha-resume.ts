@@ -6,10 +6,11 @@ import { currentLogin } from '../system/login.ts';
 import type { resumeOptions } from './ha-options.ts';
 import { nodeContext } from './node-context.ts';
 import type { Values } from './option.ts';
-import type { Output } from './output.ts';
+import { isJournal, type Output } from './output.ts';
 import type { Operands } from './probe-program.ts';
 import { namedInstances } from './run-ha-program.ts';
 import { listenForSignals } from './signals.ts';
+import { keepNotices, tellSystemLog } from './system-log.ts';
 
 /**
  * Ends suspensions.
@@ -22,11 +23,14 @@ export async function haResume(
   output: Output,
 ): Promise<number> {
   const names = namedInstances(operands, values.all);
-  const context = nodeContext(values, output);
+  const kept = keepNotices(output);
+  const context = nodeContext(values, kept.log);
   const instances = selectInstances(names, values.all, context);
   const holder = values.everyone ? undefined : values.by;
   const who = currentLogin();
   for (const instance of instances) resumeInstance(instance, holder, who, context);
+  const journal = isJournal(process.env['JOURNAL_STREAM']);
+  await tellSystemLog('ha-resume', kept.take(), who, journal, context.run);
   const { wait } = values;
   if (wait === undefined) return ExitStatus.up;
   const signals = listenForSignals();

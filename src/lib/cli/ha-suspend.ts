@@ -3,14 +3,15 @@ import type { NodeContext } from '../pass/node-context.ts';
 import { suspendInstances, type SuspensionRequest } from '../pass/suspend.ts';
 import { UsageError } from '../system/errors.ts';
 import { ExitStatus } from '../system/exit-status.ts';
-import { currentLogin } from '../system/login.ts';
+import { currentLogin, type Login } from '../system/login.ts';
 import type { suspendOptions } from './ha-options.ts';
 import { nodeContext } from './node-context.ts';
 import type { Values } from './option.ts';
-import type { Output } from './output.ts';
+import { isJournal, type Output } from './output.ts';
 import type { Operands } from './probe-program.ts';
 import { namedInstances } from './run-ha-program.ts';
 import { listenForSignals } from './signals.ts';
+import { keepNotices, tellSystemLog } from './system-log.ts';
 
 /**
  * Suspends instances: with a command behind `--` for as long as it runs, else until they are
@@ -25,7 +26,30 @@ export async function haSuspend(
   output: Output,
 ): Promise<number> {
   const names = namedInstances(operands, values.all);
-  const context = nodeContext(values, output);
+  const kept = keepNotices(output);
+  const context = nodeContext(values, kept.log);
+  const who = currentLogin();
+  const tell = async (): Promise<void> => {
+    const journal = isJournal(process.env['JOURNAL_STREAM']);
+    const lines = kept.take().map((line) => `${line}: ${values.reason}, as '${values.by}'`);
+    await tellSystemLog('ha-suspend', lines, who, journal, context.run);
+  };
+  try {
+    return await suspendAsAsked(values, operands, names, who, output, context, tell);
+  } finally {
+    await tell();
+  }
+}
+
+async function suspendAsAsked(
+  values: Values<typeof suspendOptions>,
+  operands: Operands,
+  names: readonly string[],
+  who: Login,
+  output: Output,
+  context: NodeContext,
+  tell: () => Promise<void>,
+): Promise<number> {
   const request: SuspensionRequest = {
     holder: values.by,
     reason: values.reason,
@@ -33,7 +57,7 @@ export async function haSuspend(
     acrossReboot: values['across-reboot'],
     drainMs: values.drain,
     processes: undefined,
-    who: currentLogin(),
+    who,
     replace: values.replace,
   };
   const instances = selectInstances(names, values.all, context);
@@ -45,8 +69,9 @@ export async function haSuspend(
     }
     const { suspendDuring } = await import('./suspend-during.ts');
     const after = { keepOnFailure: values['keep-on-failure'], waitMs: values.wait };
-    return suspendDuring({ command, args }, instances, request, after, context, () => {
+    return suspendDuring({ command, args }, instances, request, after, context, async () => {
       output.flush();
+      await tell();
     });
   }
   if (values.wait !== undefined) throw new UsageError('--wait: needs a command behind --');

@@ -75,7 +75,7 @@ function isTerminal(fd: number): boolean {
 }
 
 /** systemd.exec(5): JOURNAL_STREAM holds device and inode of the journal's socket. */
-function isJournal(stream: string | undefined): boolean {
+export function isJournal(stream: string | undefined): boolean {
   if (stream === undefined) return false;
   try {
     const { dev, ino } = fstatSync(2);

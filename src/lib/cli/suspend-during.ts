@@ -57,7 +57,7 @@ export async function suspendDuring(
   request: SuspensionRequest,
   after: Afterwards,
   context: NodeContext,
-  beforeCommand: () => void,
+  beforeCommand: () => Promise<void>,
 ): Promise<number> {
   const signals = forwardSignals();
   const { waitMs } = after;
@@ -73,7 +73,7 @@ export async function suspendDuring(
     });
     const interrupted = signals.statusOfFirst();
     if (interrupted !== undefined) return interrupted;
-    beforeCommand();
+    await beforeCommand();
     const status = await run(line, signals, context, (pid) => {
       const processes = [self, identityOf(pid)];
       const bind = (): void => {
@@ -89,7 +89,15 @@ export async function suspendDuring(
         }
       };
       bind();
-      vouch = setInterval(bind, VOUCH_MS / 3);
+      vouch = setInterval(() => {
+        try {
+          bind();
+        } catch (error) {
+          // What was written last holds for a while, and the next try may do.
+          if (!(error instanceof ReportedError)) throw error;
+          context.log.step(error.message);
+        }
+      }, VOUCH_MS / 3);
     });
     failed = status !== 0;
     if (failed || waitMs === undefined) return status;
@@ -100,9 +108,8 @@ export async function suspendDuring(
       if (failed && after.keepOnFailure) keep(instance, holder, suspension, request, context);
       else resume(instance, holder, suspension, request, context);
     }
-    if (failed || waitMs === undefined) signals.close();
   }
-  return waitMs === undefined ? 0 : awaitAll([...written.keys()], waitMs, signals, context);
+  return awaitAll([...written.keys()], waitMs, signals, context);
 }
 
 /** Of a name: two parts and a random one have to fit into 64 characters. */
@@ -164,7 +171,6 @@ async function awaitAll(
       ...(await awaitAdvertised(instance, waitMs, context, signals.first)),
     })),
   );
-  signals.close();
   const missing = results.filter(({ advertised }) => !advertised);
   for (const { instance, why } of missing) {
     context.log.error(`${instance}: not advertised after ${formatDuration(waitMs)}: ${why}`);
@@ -220,6 +226,7 @@ async function run(
   return NOT_EXECUTABLE;
 }
 
+/** They are caught until this process ends: none cuts off what follows the command. */
 interface Forwarding {
   /** Aborted with the first signal. */
   readonly first: AbortSignal;
@@ -227,7 +234,6 @@ interface Forwarding {
   statusOfFirst(): number | undefined;
   /** From now on signals go to the command, and only there. */
   forwardTo(pid: number): void;
-  close(): void;
 }
 
 function forwardSignals(): Forwarding {
@@ -250,9 +256,6 @@ function forwardSignals(): Forwarding {
     statusOfFirst: () => (first === undefined ? undefined : SIGNAL_BASE + constants.signals[first]),
     forwardTo: (pid) => {
       target = pid;
-    },
-    close: () => {
-      for (const signal of FORWARDED) process.off(signal, handler);
     },
   };
 }

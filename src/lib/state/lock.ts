@@ -19,7 +19,8 @@ import {
 export interface Lock {
   /**
    * Whether it is still ours. A process that stood still for long may find that a waiter took its
-   * lock for void: then it must not change anything any more. Throws StateError.
+   * lock for void: then it must not change anything any more. Where that cannot be told it is: a
+   * disk that fails must not keep a dead service advertised.
    */
   isHeld(): boolean;
   release(): void;
@@ -74,7 +75,7 @@ export async function acquireLock(request: LockRequest): Promise<Lock> {
     const content = describeHolder(request.holdMs);
     if (tryLink(content, request.path)) {
       return {
-        isHeld: () => readLink(request.path) === content,
+        isHeld: () => isHeldBy(content, request.path),
         release: () => {
           releaseLock(request.path, content);
         },
@@ -161,6 +162,15 @@ function readLink(path: string): string | undefined {
     if (errnoOf(error) === 'ENOENT') return undefined;
     if (errnoOf(error) === 'EINVAL') return ''; // no link: nothing of ours
     throw new StateError(`cannot read the lock: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function isHeldBy(content: string, path: string): boolean {
+  try {
+    return readLink(path) === content;
+  } catch (error) {
+    if (error instanceof StateError) return true;
+    throw error;
   }
 }
 

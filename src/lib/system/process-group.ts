@@ -67,6 +67,8 @@ export async function runInGroup(command: GroupCommand): Promise<GroupOutcome> {
     return { ending: { kind: 'not-started', errno }, stdout: '', stderr: '' };
   }
   const ended = endingOf(child);
+  // Where the kernel gives no pipes, their error follows that of the start.
+  for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.on('error', ignore);
   const group = child.pid;
   // Without pipes for it (EMFILE, ENFILE), Node returns a child that has no streams.
   if (group === undefined) return { ending: await ended, stdout: '', stderr: '' };
@@ -106,15 +108,16 @@ export function inheritedEnvironment(): Record<string, string | undefined> {
   );
 }
 
+function ignore(): void {
+  // The end of the program tells what there is to tell.
+}
+
 function stdinFor(input: GroupCommand['input']): 'ignore' | 'pipe' | number {
   if (input === undefined) return 'ignore';
   return typeof input === 'number' ? input : 'pipe';
 }
 
 function writeInput(child: ChildProcess, text: string): void {
-  child.stdin?.on('error', () => {
-    // It ended without reading everything: its exit status tells why.
-  });
   child.stdin?.end(text);
 }
 
@@ -125,9 +128,6 @@ function keepBeginning(stream: Readable | null, maxBytes: number): () => string 
   stream?.on('data', (chunk: Buffer) => {
     if (have < maxBytes) chunks.push(chunk.subarray(0, maxBytes - have));
     have += chunk.length;
-  });
-  stream?.on('error', () => {
-    // What was read until then is what there is.
   });
   return () => Buffer.concat(chunks).toString('utf8');
 }
