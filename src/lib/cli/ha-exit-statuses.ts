@@ -9,7 +9,7 @@ const SHARED: readonly Row[] = [
   [ExitStatus.bug, 'a bug in this program'],
   [ExitStatus.kernel, 'the kernel did not take, or does not show, the change'],
   [ExitStatus.state, 'the state cannot be written'],
-  [ExitStatus.busy, 'a pass holds the lock for too long'],
+  [ExitStatus.busy, 'a pass holds the lock for too long, or somebody else suspends by that name'],
   [ExitStatus.permission, 'no permission'],
 ];
 

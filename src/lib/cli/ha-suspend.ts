@@ -1,6 +1,7 @@
 import { selectInstances } from '../pass/known-instances.ts';
 import type { NodeContext } from '../pass/node-context.ts';
-import { suspendInstances, type SuspensionRequest } from '../pass/suspend.ts';
+import type { SuspensionRequest } from '../pass/hold.ts';
+import { suspendInstances } from '../pass/suspend.ts';
 import { UsageError } from '../system/errors.ts';
 import { ExitStatus } from '../system/exit-status.ts';
 import { currentLogin, type Login } from '../system/login.ts';

@@ -1,6 +1,6 @@
 import { isComingBack } from '../pass/inconsistencies.ts';
 import type { InstanceStatus } from '../pass/status.ts';
-import type { ActiveSuspension } from '../state/suspensions.ts';
+import type { ActiveSuspension } from '../state/suspension-record.ts';
 import { formatDuration } from '../system/duration.ts';
 import { describeWriter } from '../pass/suspension-reading.ts';
 import { printable } from './output.ts';

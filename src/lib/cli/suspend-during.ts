@@ -1,37 +1,21 @@
-import { constants } from 'node:os';
-import { Duplex } from 'node:stream';
-import { isatty } from 'node:tty';
 import type { NodeContext } from '../pass/node-context.ts';
 import { awaitAdvertised, sayResumed } from '../pass/resume.ts';
 import {
   changeSuspension,
   endSuspension,
-  suspendInstances,
   type SuspensionRequest,
   type Written,
-} from '../pass/suspend.ts';
+} from '../pass/hold.ts';
+import { suspendInstances } from '../pass/suspend.ts';
 import { suspensionFolders } from '../pass/suspension-reading.ts';
-import { standingSuspension, VOUCH_MS, type Suspension } from '../state/suspensions.ts';
-import { containStart } from '../system/contain-start.ts';
+import type { Suspension } from '../state/suspension-record.ts';
+import { standingSuspension, VOUCH_MS } from '../state/suspensions.ts';
 import { formatDuration } from '../system/duration.ts';
-import { errnoOf, ReportedError } from '../system/errors.ts';
+import { ReportedError } from '../system/errors.ts';
 import { ExitStatus } from '../system/exit-status.ts';
 import { identityOf, ownIdentity } from '../system/process-identity.ts';
 import { randomHex } from '../system/random.ts';
-
-export interface CommandLine {
-  readonly command: string;
-  readonly args: readonly string[];
-}
-
-const FORWARDED = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
-type Forwarded = (typeof FORWARDED)[number];
-
-/** What a shell exits with for a command that it cannot run (POSIX 2.8.2). */
-const NOT_EXECUTABLE = 126;
-/** The gate's own end, when it was not told to become the command. */
-const GATE_SHUT = 125;
-const SIGNAL_BASE = 128;
+import { forwardSignals, runGated, type CommandLine, type Forwarding } from './gated-command.ts';
 
 /** What happens once the command is over. */
 export interface Afterwards {
@@ -74,7 +58,7 @@ export async function suspendDuring(
     const interrupted = signals.statusOfFirst();
     if (interrupted !== undefined) return interrupted;
     await beforeCommand();
-    const status = await run(line, signals, context, (pid) => {
+    const status = await runGated(line, signals, context.log, (pid) => {
       const processes = [self, identityOf(pid)];
       const bind = (): void => {
         const vouchedUntilBootMs = context.clock.now().bootMs + VOUCH_MS;
@@ -176,91 +160,4 @@ async function awaitAll(
     context.log.error(`${instance}: not advertised after ${formatDuration(waitMs)}: ${why}`);
   }
   return missing.length === 0 ? ExitStatus.up : ExitStatus.notAsItShouldBe;
-}
-
-/**
- * Becomes the command when it is told to on descriptor 3, and ends when nobody is left to tell it:
- * so the command never runs before its suspension knows of it.
- */
-const GATE = 'read -r go <&3 || exit 125; exec 3<&-; exec "$@"';
-
-/** What a shell says of a command that it cannot start, it says here too, with its exit status. */
-async function run(
-  { command, args }: CommandLine,
-  signals: Forwarding,
-  { log }: NodeContext,
-  started: (pid: number) => void,
-): Promise<number> {
-  const { execa } = await import('execa');
-  let result;
-  try {
-    result = await containStart(() => {
-      const child = execa('/bin/sh', ['-c', GATE, 'ha-suspend', command, ...args], {
-        stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
-        reject: false,
-        cleanup: false,
-      });
-      const { pid } = child;
-      const gate = child.stdio[3];
-      if (pid !== undefined && gate instanceof Duplex) {
-        started(pid);
-        signals.forwardTo(pid);
-        gate.on('error', () => {
-          // The gate was killed: its end tells.
-        });
-        gate.end(signals.statusOfFirst() === undefined ? 'go\n' : '');
-      }
-      return child;
-    });
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (error instanceof ReportedError || errno === undefined) throw error;
-    log.error(`cannot run ${command}: ${errno}`);
-    return NOT_EXECUTABLE;
-  }
-  const interrupted = signals.statusOfFirst();
-  if (result.exitCode === GATE_SHUT && interrupted !== undefined) return interrupted;
-  if (result.signal !== undefined) return SIGNAL_BASE + constants.signals[result.signal];
-  if (result.exitCode !== undefined) return result.exitCode;
-  log.error(`cannot run ${command}: ${result.code ?? result.shortMessage}`);
-  return NOT_EXECUTABLE;
-}
-
-/** They are caught until this process ends: none cuts off what follows the command. */
-interface Forwarding {
-  /** Aborted with the first signal. */
-  readonly first: AbortSignal;
-  /** 128 + N of a signal that came already, before there was a command. */
-  statusOfFirst(): number | undefined;
-  /** From now on signals go to the command, and only there. */
-  forwardTo(pid: number): void;
-}
-
-function forwardSignals(): Forwarding {
-  const controller = new AbortController();
-  let first: Forwarded | undefined;
-  let target: number | undefined;
-  const handler = (signal: NodeJS.Signals): void => {
-    first ??= FORWARDED.find((name) => name === signal);
-    controller.abort();
-    if (target === undefined || fromTerminal(signal)) return;
-    try {
-      process.kill(target, signal);
-    } catch {
-      // It ended in this moment: there is nothing left to tell.
-    }
-  };
-  for (const signal of FORWARDED) process.on(signal, handler);
-  return {
-    first: controller.signal,
-    statusOfFirst: () => (first === undefined ? undefined : SIGNAL_BASE + constants.signals[first]),
-    forwardTo: (pid) => {
-      target = pid;
-    },
-  };
-}
-
-/** A terminal sends its signals to the command as well: once is enough. */
-function fromTerminal(signal: NodeJS.Signals): boolean {
-  return (signal === 'SIGINT' || signal === 'SIGQUIT') && isatty(0);
 }

@@ -1,5 +1,5 @@
 import type { Place } from '../state/instance-state.ts';
-import type { ActiveSuspension } from '../state/suspensions.ts';
+import type { ActiveSuspension } from '../state/suspension-record.ts';
 import type { Verdict } from '../probe/probe.ts';
 import type { ReportedError } from '../system/errors.ts';
 import { ExitStatus, worstExitStatus } from '../system/exit-status.ts';

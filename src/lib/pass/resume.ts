@@ -1,6 +1,7 @@
 import { readState } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
-import { removeSuspension, type ActiveSuspension } from '../state/suspensions.ts';
+import type { ActiveSuspension } from '../state/suspension-record.ts';
+import { removeSuspension } from '../state/suspensions.ts';
 import { sleep } from '../system/clock.ts';
 import type { Login } from '../system/login.ts';
 import { usableState } from './assess.ts';

@@ -2,7 +2,7 @@ import { lockHolder } from '../state/lock.ts';
 import type { InstanceState, Place } from '../state/instance-state.ts';
 import { readState, type StateGap } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
-import type { ActiveSuspension } from '../state/suspensions.ts';
+import type { ActiveSuspension } from '../state/suspension-record.ts';
 import type { Moment } from '../system/clock.ts';
 import { inconsistencies } from './inconsistencies.ts';
 import type { NodeContext } from './node-context.ts';

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { checkFolder, instancePaths } from '../state/state-folder.ts';
-import { activeSuspensions, type ActiveSuspension } from '../state/suspensions.ts';
+import type { ActiveSuspension } from '../state/suspension-record.ts';
+import { activeSuspensions } from '../state/suspensions.ts';
 import type { Clock, Moment } from '../system/clock.ts';
 import { formatDuration } from '../system/duration.ts';
 import { PermissionError, StateError } from '../system/errors.ts';

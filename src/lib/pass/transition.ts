@@ -1,6 +1,6 @@
 import { placeLabel, type Change } from '../advertise/advertiser.ts';
 import type { StateGap } from '../state/state-file.ts';
-import type { ActiveSuspension } from '../state/suspensions.ts';
+import type { ActiveSuspension } from '../state/suspension-record.ts';
 import { isAdvertising, type PassFacts } from './next-state.ts';
 import type { Transition } from './pass-report.ts';
 import { describeSuspension } from './suspension-reading.ts';
