@@ -1,5 +1,6 @@
 import { placeLabel, type Change, type Failure } from '../advertise/advertiser.ts';
 import type { InstanceState, Place } from '../state/instance-state.ts';
+import { StateError } from '../system/errors.ts';
 import { usableState } from './assess.ts';
 import { drainAfter } from './drain-changes.ts';
 import type { Examination } from './examine.ts';
@@ -121,8 +122,13 @@ function drainDropped(
   const addresses = [...places.map(({ address }) => address), ...(before.drain?.addresses ?? [])];
   const untilMs = examined.now.bootMs + options.drainMs;
   const next = { ...before, drain: { untilMs, addresses: [...new Set(addresses)] } };
-  session.write(next);
-  return next;
+  try {
+    session.write(next);
+    return next;
+  } catch (error) {
+    if (!(error instanceof StateError)) throw error;
+    return before; // without the state, no drain: nobody would know of its route
+  }
 }
 
 function drainsOf(
