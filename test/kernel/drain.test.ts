@@ -81,7 +81,9 @@ async function whileAsking(work: () => Promise<unknown>): Promise<readonly strin
   return ended.flatMap(({ asked, answered, lostAtMs }, index) => {
     expect(asked).toBeGreaterThan(50);
     const name = STREAMS[index]?.join(' ') ?? '';
-    return answered === asked ? [] : [`${name}: ${lostAtMs.length} of ${asked}`];
+    return answered === asked
+      ? []
+      : [`${name}: ${lostAtMs.length} of ${asked}, asked at ${lostAtMs.join(' ')}`];
   });
 }
 

@@ -365,11 +365,16 @@ describe('ha-suspend with a command', () => {
     const waiting = await startSuspend(
       ...['dns-probe', '--drain', '0s', '--wait', '20s', '--', 'true'],
     );
+    let isBack = false;
+    const finished = waiting.finished.finally(() => {
+      isBack = true;
+    });
     await until('the return', async () => {
       await pass();
-      return (await shown()).length > 0;
+      return isBack;
     });
-    expect((await waiting.finished).exitCode).toBe(0);
+    expect((await finished).exitCode).toBe(0);
+    expect(await shown()).toEqual(ADVERTISED);
     const failed = await suspend(
       ...['dns-probe', '--drain', '0s', '--wait', '20s', '--', 'sh', '-c', 'exit 5'],
     );

@@ -15,7 +15,7 @@ export interface ChildOptions {
   readonly cwd?: string;
   /** What it reads on stdin; nothing by default. */
   readonly input?: string;
-  /** A process that lives longer is killed, and its end then shows SIGKILL. Default 20 s. */
+  /** A process that lives longer is killed, and its end then shows SIGKILL. Default 40 s. */
   readonly timeoutMs?: number;
   /** Whether it leads a process group of its own, which `signal` then reaches as a whole. */
   readonly group?: boolean;
@@ -82,7 +82,7 @@ export class Child {
       await started;
       throw new Error(`${program} did not start`);
     }
-    const running = new Child(child, child.pid, group, options.timeoutMs ?? 20_000);
+    const running = new Child(child, child.pid, group, options.timeoutMs ?? 40_000);
     await started;
     return running;
   }

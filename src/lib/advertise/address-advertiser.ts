@@ -2,7 +2,12 @@ import type { Place } from '../state/instance-state.ts';
 import type { RunCommand } from '../system/command.ts';
 import { placeLabel } from './advertiser.ts';
 import type { Advertiser, Change, Failure, KernelView } from './advertiser.ts';
-import { addDrainRoute, deleteDrainRoute, readDrainRoutes } from './drain-routes.ts';
+import {
+  addDrainRoute,
+  awaitOwnRoutes,
+  deleteDrainRoute,
+  readDrainRoutes,
+} from './drain-routes.ts';
 import type { IpBatch, LineResult } from './ip-batch.ts';
 import { deleteLeftover } from './leftover-routes.ts';
 import {
@@ -28,19 +33,47 @@ export function addressAdvertiser(
       return view(places, (name) => readInterface(run, name, listInterfaces, wanted));
     },
     apply: async (changes, leaseMs) => {
-      const lines = changes.map((change) => batchLines(change, leaseMs));
-      const results = await batch(lines.flat());
-      // The first line of a change is what has to succeed; what follows clears up behind it.
-      const starts = lines.map((_, index) => lines.slice(0, index).flat().length);
-      return readBack(
+      const [atOnce, behind] = inTwoSteps(changes);
+      const results = await applyLines(batch, atOnce, leaseMs);
+      const isAnswering = await awaitOwnRoutes(
         run,
-        changes,
-        starts.map((start) => results[start]),
-        leaseMs,
+        behind.map(({ place }) => place.address),
       );
+      const ready = behind.filter(({ place }) => isAnswering.has(place.address));
+      for (const [change, result] of await applyLines(batch, ready, leaseMs)) {
+        results.set(change, result);
+      }
+      return readBack(run, changes, results, leaseMs);
     },
     drained: () => readDrainRoutes(run),
   };
+}
+
+/**
+ * Changes for one batch, and those that wait for what it brings: the kernel takes an IPv6 address
+ * at once, and makes the local route that answers for it a moment later, in a work queue. Until
+ * that is there the drain route has to stay, or nothing answers.
+ */
+function inTwoSteps(changes: readonly Change[]): readonly [readonly Change[], readonly Change[]] {
+  const added = new Set(
+    changes.filter(({ verb }) => verb === 'add').map(({ place }) => place.address),
+  );
+  const waits = ({ verb, place: { address } }: Change): boolean =>
+    verb === 'end-drain' && address.includes(':') && added.has(address);
+  return [changes.filter((change) => !waits(change)), changes.filter(waits)];
+}
+
+/** What became of each change, by its first line: what follows that clears up behind it. */
+async function applyLines(
+  batch: IpBatch,
+  changes: readonly Change[],
+  leaseMs: number | undefined,
+): Promise<Map<Change, LineResult>> {
+  const lines = changes.map((change) => batchLines(change, leaseMs));
+  const results = await batch(lines.flat());
+  return new Map(
+    changes.map((change, index) => [change, results[lines.slice(0, index).flat().length]]),
+  );
 }
 
 /** The lines for `ip -batch` that make a change; only the first one has to succeed. */
@@ -119,7 +152,7 @@ function byInterface(places: readonly Place[]): ReadonlyMap<string, readonly Pla
 async function readBack(
   run: RunCommand,
   changes: readonly Change[],
-  results: readonly LineResult[],
+  results: ReadonlyMap<Change, LineResult>,
   leaseMs: number | undefined,
 ): Promise<readonly Failure[]> {
   const kernel = new Map<string, InterfaceAddresses>();
@@ -128,11 +161,11 @@ async function readBack(
   }
   const drains = changes.some(({ verb }) => verb === 'drain' || verb === 'end-drain');
   const drained = drains ? await readDrainRoutes(run) : new Set<string>();
-  return changes.flatMap((change, index) => {
+  return changes.flatMap((change) => {
     const seen = kernel.get(change.place.interface)?.addresses;
     const difference = differs(change, seen ?? new Map(), drained, leaseMs);
     if (difference === undefined) return [];
-    const refusal = results[index];
+    const refusal = results.get(change);
     return {
       change,
       message: refusal ?? `the kernel took it, but ${difference}`,

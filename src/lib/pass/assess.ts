@@ -1,5 +1,6 @@
 import { initialHealth, type Health, type InstanceState } from '../state/instance-state.ts';
 import type { StateReading } from '../state/state-file.ts';
+import { mayAdvertise } from '../state/suspension-rules.ts';
 import type { Verdict } from '../probe/probe.ts';
 import type { Moment } from '../system/clock.ts';
 import { decide, healthAfterWithdrawal, type DecisionOptions } from './decide.ts';
@@ -42,15 +43,15 @@ export function assess(known: Circumstances): Assessment {
   // Without a state, what the kernel shows is what was decided: losing it must not flap a service.
   // So it is where the state is older than its lease, and the addresses are there all the same.
   const { reading } = known;
-  const shown = reading.kind === 'gap' && known.present ? reading.stale?.health : undefined;
-  const kept = reading.kind === 'gap' && reading.aged === undefined ? undefined : shown;
+  const isAged = reading.kind === 'gap' && reading.aged !== undefined;
+  const kept = isAged && known.present ? reading.stale?.health : undefined;
   const before = kept ?? state?.health ?? initialHealth(known.present ? 'up' : 'down', now);
   const base = suspendedAnew ? healthAfterWithdrawal(before, now.bootMs) : before;
   const effective = degraded ? { ...options, fall: 1 } : options;
   const health = decide(base, verdict.status, effective, now.bootMs);
   return {
     health,
-    advertise: health.status === 'up' && suspensionIds.length === 0,
+    advertise: health.status === 'up' && mayAdvertise(suspensionIds),
     mayAdd: verdict.status === 'up' && !degraded && known.suspensions.known && !known.leaseTooShort,
     suspensionIds,
   };

@@ -1,6 +1,7 @@
 import { readState } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
 import type { ActiveSuspension } from '../state/suspension-record.ts';
+import { isEndedBy, type Ending } from '../state/suspension-rules.ts';
 import { removeSuspension } from '../state/suspensions.ts';
 import { sleep } from '../system/clock.ts';
 import type { Login } from '../system/login.ts';
@@ -24,11 +25,14 @@ export function resumeInstance(
 ): readonly ActiveSuspension[] {
   const { log, clock, ownUid } = context;
   const options = { ...context, instance };
-  const holders =
-    holder === undefined
-      ? [...new Set(readOrThrow(options, context).map((active) => active.holder))]
-      : [holder];
-  const ended = holders.filter((name) =>
+  const ending: Ending = holder === undefined ? { kind: 'everyone' } : { kind: 'name', holder };
+  const reading = readSuspensions(options, clock, ownUid);
+  if (holder === undefined && reading.error !== undefined) throw reading.error;
+  const active = reading.active.filter((found) => isEndedBy(found, ending));
+  // Under a name also what is over already, whose file would stay.
+  const named = holder === undefined ? [] : [holder];
+  const holders = new Set([...named, ...active.map((found) => found.holder)]);
+  const ended = [...holders].filter((name) =>
     suspensionFolders(context)
       .map((folder) => removeSuspension(folder, instance, name))
       .includes(true),
@@ -54,15 +58,6 @@ export function sayResumed(instance: string, { login }: Login, context: NodeCont
   if (active.length > 0) {
     log.notice(`${instance}: still suspended by ${active.map(describeSuspension).join(', ')}`);
   }
-}
-
-function readOrThrow(
-  options: NodeContext & { readonly instance: string },
-  { clock, ownUid }: NodeContext,
-): readonly ActiveSuspension[] {
-  const { active, error } = readSuspensions(options, clock, ownUid);
-  if (error !== undefined) throw error;
-  return active;
 }
 
 const POLL_MS = 100;

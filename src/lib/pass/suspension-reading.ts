@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { checkFolder, instancePaths } from '../state/state-folder.ts';
 import type { ActiveSuspension } from '../state/suspension-record.ts';
+import { mayAdvertise } from '../state/suspension-rules.ts';
 import { activeSuspensions } from '../state/suspensions.ts';
 import type { Clock, Moment } from '../system/clock.ts';
 import { formatDuration } from '../system/duration.ts';
@@ -78,7 +79,7 @@ export function watchSuspensions(
     isSuspended: () => {
       const { active, error } = readSuspensions(options, clock, ownUid);
       trouble ??= error;
-      return active.length > 0 || error !== undefined;
+      return !mayAdvertise(active) || error !== undefined;
     },
     trouble: () => trouble,
   };

@@ -62,7 +62,11 @@ export function isEndedBy(
   }
 }
 
-/** Whether an instance may be advertised. */
-export function mayAdvertise(standing: readonly Pick<Standing, 'inForce'>[]): boolean {
-  return standing.every(({ inForce }) => !inForce);
+/**
+ * Whether suspensions leave an instance free to be advertised.
+ *
+ * @param inForce those that are in force, or their ids
+ */
+export function mayAdvertise(inForce: readonly unknown[]): boolean {
+  return inForce.length === 0;
 }

@@ -15,7 +15,7 @@ import {
   type ActiveSuspension,
   type Suspension,
 } from './suspension-record.ts';
-import type { Standing } from './suspension-rules.ts';
+import { isEndedBy, type Standing } from './suspension-rules.ts';
 
 /**
  * Suspensions: one file per instance and holder, `INSTANCE@HOLDER.json`, in STATE-DIR/suspensions
@@ -148,7 +148,8 @@ export function removeSuspension(
 ): boolean {
   if (id !== undefined) {
     const found = readSuspension(suspensionPath(folder, instance, holder));
-    if (found === undefined || found === 'unreadable' || found.id !== id) return false;
+    if (found === undefined || found === 'unreadable') return false;
+    if (!isEndedBy({ holder, id: found.id }, { kind: 'writer', id })) return false;
   }
   try {
     unlinkSync(suspensionPath(folder, instance, holder));

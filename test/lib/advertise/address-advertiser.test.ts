@@ -63,6 +63,44 @@ async function apply(
   );
 }
 
+test("a drain route of IPv6 stays until the kernel's own route is there, which it makes a moment later", async () => {
+  const done: string[] = [];
+  let looks = 0;
+  const run: RunCommand = (_, args) => {
+    if (args.includes('addr')) {
+      const addr_info = [{ local: A6.address, prefixlen: 128, valid_life_time: 300 }];
+      return Promise.resolve(answer(JSON.stringify([{ ifname: 'lo', flags: ['UP'], addr_info }])));
+    }
+    if (!args.includes('kernel')) return Promise.resolve(answer('[]'));
+    looks += 1;
+    done.push(`look ${looks}`);
+    return Promise.resolve(answer(looks < 3 ? '[]' : JSON.stringify([{ dst: A6.address }])));
+  };
+  const batch = (lines: readonly string[]): Promise<undefined[]> => {
+    done.push(...lines.map((line) => line.split(' ').slice(0, 3).join(' ')));
+    return Promise.resolve(lines.map(() => undefined));
+  };
+  const failures = await addressAdvertiser(run, batch).apply(
+    [
+      { verb: 'add', place: A6 },
+      { verb: 'add', place: A4 },
+      { verb: 'end-drain', place: A6 },
+      { verb: 'end-drain', place: A4 },
+    ],
+    300_000,
+  );
+  expect(done).toEqual([
+    'addr replace 2001:db8::1/128',
+    'addr replace 198.51.100.1/32',
+    'route del local',
+    'look 1',
+    'look 2',
+    'look 3',
+    'route del local',
+  ]);
+  expect(failures.map(({ change }) => change.place)).toEqual([A4]); // never shown here
+});
+
 describe('read back', () => {
   test('what is as it should be is no failure', async () => {
     expect(await apply({ '198.51.100.1': 300 }, [{ verb: 'add', place: A4 }])).toEqual([]);
