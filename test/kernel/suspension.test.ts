@@ -345,6 +345,20 @@ describe('ha-suspend with a command', () => {
     expect(suspensionFiles()).toEqual([]);
   });
 
+  test('leaves what somebody wrote anew by its name meanwhile', async () => {
+    const stop = path.join(site.stateDir, 'stop');
+    const script = `echo up; while [ ! -e ${stop} ]; do sleep 0.1; done`;
+    const options = ['--by', 'upgrade', '--drain', '0s'];
+    const command = await startSuspend('dns-probe', ...options, '--', 'sh', '-c', script);
+    await until('the command', () => command.output.includes('up'));
+    await suspend('dns-probe', ...options, '--reason', 'it takes longer');
+    writeFileSync(stop, '');
+    expect((await command.finished).exitCode).toBe(0);
+    await pass();
+    expect(await shown()).toEqual([]);
+    expect(suspensionFiles()).toEqual(['dns-probe@upgrade.json']);
+  });
+
   test('that could not suspend resumes nothing', async () => {
     await suspend('dns-probe', '--drain', '0s');
     const folder = path.join(site.stateDir, 'suspensions');
