@@ -3,8 +3,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { seal, unseal } from '../../src/lib/state/sealed-text.ts';
 import type { BootedSystemd } from '../support/booted-systemd.ts';
-import { buildPackage, repackAsOlder } from '../support/package.ts';
-import { createDebian13, firstConfiguration, prepareNode } from '../support/debian13.ts';
+import { repackAsOlder } from '../support/package.ts';
+import { bootBesidePackage, createDebian13, firstConfiguration } from '../support/debian13.ts';
 import { ADDRESSES, untilAdvertised } from '../support/dns-machine.ts';
 import { ROOT } from '../support/executable.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
@@ -22,11 +22,8 @@ let machine: BootedSystemd;
 
 beforeAll(async () => {
   folder = createTemporaryFolder();
-  const file = await buildPackage(folder);
   machine = await createDebian13();
-  await prepareNode(machine);
-  copyFileSync(file, machine.root.path(`/root/${path.basename(file)}`));
-  await machine.boot();
+  await bootBesidePackage(machine, folder);
 });
 
 afterAll(async () => {

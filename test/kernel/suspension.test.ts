@@ -346,7 +346,7 @@ describe('ha-suspend with a command', () => {
   });
 
   test('leaves what somebody wrote anew by its name meanwhile', async () => {
-    const stop = path.join(site.stateDir, 'stop');
+    const stop = path.join(site.folder, 'stop-anew');
     const script = `echo up; while [ ! -e ${stop} ]; do sleep 0.1; done`;
     const options = ['--by', 'upgrade', '--drain', '0s'];
     const command = await startSuspend('dns-probe', ...options, '--', 'sh', '-c', script);

@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
+import { copyFileSync, existsSync } from 'node:fs';
 import path from 'node:path';
 import { BootedSystemd } from './booted-systemd.ts';
 import { ROOT } from './executable.ts';
+import { buildPackage } from './package.ts';
 
 /** Where scripts/check has the root of Debian 13 made (scripts/debian/root). */
 export const TRIXIE = path.join(ROOT, 'node_modules/.cache/roots/trixie');
@@ -31,6 +32,14 @@ export async function prepareNode(machine: BootedSystemd): Promise<void> {
     '/etc/unbound/unbound.conf.d/test.conf',
     'server:\n  local-zone: "." transparent\n  local-data: ". 5 IN SOA a.example. b.example. 1 2 3 4 5"\n',
   );
+}
+
+/** Boots a prepared machine that has the package of this tree, built in a folder, in /root. */
+export async function bootBesidePackage(machine: BootedSystemd, folder: string): Promise<void> {
+  const file = await buildPackage(folder);
+  await prepareNode(machine);
+  copyFileSync(file, machine.root.path(`/root/${path.basename(file)}`));
+  await machine.boot();
 }
 
 /** The README's lines from a bare server to an announced address, as they stand there. */

@@ -2,26 +2,22 @@ import { copyFileSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { BootedSystemd } from '../support/booted-systemd.ts';
-import { firstConfiguration, prepareNode } from '../support/debian13.ts';
+import { bootBesidePackage, firstConfiguration } from '../support/debian13.ts';
 import { ADDRESSES, untilAdvertised } from '../support/dns-machine.ts';
 import { ROOT } from '../support/executable.ts';
-import { buildPackage, repackAsOlder } from '../support/package.ts';
+import { repackAsOlder } from '../support/package.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
 
 // A whole machine boots here, maybe beside other tests.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let folder: string;
-let file: string;
 let machine: BootedSystemd;
 
 beforeAll(async () => {
   folder = createTemporaryFolder();
-  file = await buildPackage(folder);
   machine = await BootedSystemd.create();
-  await prepareNode(machine);
-  copyFileSync(file, machine.root.path(`/root/${path.basename(file)}`));
-  await machine.boot();
+  await bootBesidePackage(machine, folder);
 });
 
 afterAll(async () => {
