@@ -191,6 +191,42 @@ describe("a route of somebody else's", () => {
     expect(await site.routes(V4)).toMatchObject([{ protocol: 'static' }]);
   });
 
+  test.each([
+    ['a next hop of ours', '2001:db8:f::2'],
+    ['a route of ours without a gateway', undefined],
+  ])('appended to %s outlives its renewals, its moves and its end', async (_, via) => {
+    await site.listen('80');
+    await site.far.ip('address add 2001:db8:f::9/64 dev far0 nodad');
+    const target = [...(via === undefined ? [] : ['--via', via]), 'bond0', V6, '80'];
+    await pass('--lease', '100s', ...target);
+    await site.node.ip(`-6 route append ${V6} via 2001:db8:f::9 dev bond0 proto static`);
+    /** Every next hop to the address, with what the kernel says of its lifetime. */
+    const hops = async (): Promise<readonly [string | undefined, number][]> =>
+      (await site.routes(V6)).flatMap((route): readonly [string | undefined, number][] =>
+        (route.nexthops ?? [route]).map(({ gateway }) => [gateway, route.expires ?? 0]),
+      );
+    expect((await hops()).map(([gateway]) => gateway)).toEqual([via, '2001:db8:f::9']);
+
+    const renewed = await pass('--lease', '200s', ...target);
+    expect(renewed).toMatchObject({ exitCode: 0 });
+    expect(renewed.stderr).toContain(`somebody else advertises ${V6}: `);
+    expect(renewed.stderr).not.toContain('nothing added');
+    expect((await hops())[0]?.[1]).toBeGreaterThan(150);
+    expect((await hops()).map(([gateway]) => gateway)).toEqual([via, '2001:db8:f::9']);
+
+    // Ours stands behind theirs then, where ip(8) does not show whose it is.
+    const moved = ['--via', '2001:db8:f::1:2', 'bond0', V6, '80'];
+    await site.far.ip('address add 2001:db8:f::1:2/64 dev far0 nodad');
+    for (const _round of [1, 2]) {
+      expect(await pass('--lease', '200s', ...moved)).toMatchObject({ exitCode: 0 });
+      const gateways = (await hops()).map(([gateway]) => gateway);
+      expect(gateways).toEqual(['2001:db8:f::9', '2001:db8:f::1:2']);
+    }
+    const gone = await site.probe(['--withdraw', ...moved]);
+    expect(gone).toMatchObject({ exitCode: 0 });
+    expect(await site.routes(V6)).toMatchObject([{ gateway: '2001:db8:f::9', protocol: 'static' }]);
+  });
+
   test("that a routing daemon learned from a neighbour is nobody's in our way", async () => {
     await site.listen('80', '443');
     await site.node.ip(`route add ${V4} via 198.18.0.2 dev bond0 proto ospf metric 20`);

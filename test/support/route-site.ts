@@ -16,6 +16,7 @@ export interface ShownRoute {
   readonly table?: string;
   readonly prefsrc?: string;
   readonly expires?: number;
+  readonly nexthops?: readonly { readonly gateway?: string }[];
 }
 
 /**

@@ -1,4 +1,4 @@
-import { hostPrefix, ROUTE_PROTOCOL, type KernelRoute } from './kernel-routes.ts';
+import { hostPrefix, type KernelRoute } from './kernel-routes.ts';
 
 /**
  * The protocols under which routing daemons put into the kernel what they learned from neighbours
@@ -23,17 +23,14 @@ const NAMES: ReadonlyMap<number, string> = new Map([
 /**
  * The route that somebody else put into a table for the same address, and that is announced as
  * ours would be.
+ *
+ * @param routes all but ours
  */
 export function foreignRoute(
   routes: readonly KernelRoute[],
   table: string,
 ): KernelRoute | undefined {
-  return routes.find(
-    (route) =>
-      route.table === table &&
-      route.protocol !== ROUTE_PROTOCOL &&
-      !DAEMON_PROTOCOLS.has(route.protocol),
-  );
+  return routes.find((route) => route.table === table && !DAEMON_PROTOCOLS.has(route.protocol));
 }
 
 /** A route in the words of ip(8). */
@@ -42,7 +39,7 @@ export function describeRoute(address: string, route: KernelRoute): string {
     hostPrefix(address),
     route.gateway === undefined ? '' : `via ${route.gateway}`,
     route.device === undefined ? '' : `dev ${route.device}`,
-    `proto ${NAMES.get(route.protocol) ?? route.protocol}`,
+    route.isBehind ? '' : `proto ${NAMES.get(route.protocol) ?? route.protocol}`,
     route.metric === 0 ? '' : `metric ${route.metric}`,
   ];
   return parts.filter((part) => part !== '').join(' ');

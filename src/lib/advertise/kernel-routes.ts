@@ -24,6 +24,11 @@ export interface RouteQuery {
 /** A host route, whoever made it. */
 export interface KernelRoute {
   readonly protocol: number;
+  /**
+   * IPv6 routes that have gateways and one metric become next hops of one another, whoever made
+   * them. Each has a protocol of its own, but `ip` shows the first one's only: this is another.
+   */
+  readonly isBehind: boolean;
   readonly table: string;
   readonly device: string | undefined;
   readonly gateway: string | undefined;
@@ -88,15 +93,20 @@ export async function readOwnRoutes(
   if (problem !== undefined) throw new KernelError(`cannot read routes: ${problem}`);
   const routes = new Map<string, KernelRoute[]>();
   for (const route of parse(Routes, result.stdout)) {
-    routes.set(route.dst, [...(routes.get(route.dst) ?? []), kernelRoute(route)]);
+    const own = kernelRoutes(route).filter(({ isBehind }) => !isBehind);
+    routes.set(route.dst, [...(routes.get(route.dst) ?? []), ...own]);
   }
   return routes;
 }
 
-/** The line for `ip -batch` that deletes one route of ours and no other. */
+/**
+ * The line for `ip -batch` that deletes one route of ours and no other. The gateway is named: without
+ * it the kernel deletes the next hops of everybody with ours (ip6_route_del in net/ipv6/route.c).
+ */
 export function deleteRouteLine(address: string, route: KernelRoute): string {
+  const gateway = route.gateway === undefined ? '' : ` via ${route.gateway}`;
   const device = route.device === undefined ? '' : ` dev ${route.device}`;
-  return `route del ${hostPrefix(address)}${device} table ${route.table} metric ${route.metric} proto ${ROUTE_PROTOCOL}`;
+  return `route del ${hostPrefix(address)}${gateway}${device} table ${route.table} metric ${route.metric} proto ${ROUTE_PROTOCOL}`;
 }
 
 /** An address with the length of a host prefix. */
@@ -105,10 +115,11 @@ export function hostPrefix(address: string): string {
 }
 
 // What `ip -N -json` prints of a route and of a link (iproute2, ip/iproute.c, ip/ipaddress.c).
+const NextHop = v.object({ dev: v.optional(v.string()), gateway: v.optional(v.string()) });
 const Route = v.object({
   dst: v.string(),
-  dev: v.optional(v.string()),
-  gateway: v.optional(v.string()),
+  ...NextHop.entries,
+  nexthops: v.optional(v.array(NextHop)),
   protocol: v.optional(v.string()),
   metric: v.optional(v.number()),
   table: v.optional(v.string()),
@@ -151,7 +162,7 @@ async function readRoutes(
       throw new KernelError(`cannot read routes: ${errors.get(first + 1) ?? 'no answer'}`);
     }
     return {
-      routes: parse(Routes, shown).map(kernelRoute),
+      routes: parse(Routes, shown).flatMap(kernelRoutes),
       link: linkOf(link, errors.get(first + 2), query),
       // An error is the answer that no route leads there.
       pathInterface: path === undefined ? undefined : parse(Routes, path)[0]?.dev,
@@ -171,15 +182,17 @@ function linkOf(
   throw new KernelError(`cannot read ${device}: ${error ?? 'no answer'}`);
 }
 
-function kernelRoute(route: v.InferOutput<typeof Route>): KernelRoute {
-  return {
+/** One for each next hop. */
+function kernelRoutes(route: v.InferOutput<typeof Route>): readonly KernelRoute[] {
+  return (route.nexthops ?? [route]).map((hop, index) => ({
     protocol: Number(route.protocol ?? BOOT_PROTOCOL),
+    isBehind: index > 0 && route.dst.includes(':'),
     table: route.table ?? MAIN_TABLE,
-    device: route.dev,
-    gateway: route.gateway,
+    device: hop.dev,
+    gateway: hop.gateway,
     metric: route.metric ?? 0,
     source: route.prefsrc,
-  };
+  }));
 }
 
 function parse<Schema extends v.GenericSchema>(

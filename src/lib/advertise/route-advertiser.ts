@@ -88,7 +88,7 @@ export function routeAdvertiser(route: RouteOptions, ports: RoutePorts): Adverti
         next += count;
         const routes = after[index]?.routes ?? [];
         failures.push(...failuresOf(change, routes, refused, route));
-        if (change.verb === 'remove' && ours(routes).length === 0) {
+        if (change.verb === 'remove' && ours(routes, change.place, route).length === 0) {
           endQuietly(ports.leases, change.place.address);
         }
       }
@@ -109,7 +109,11 @@ function endQuietly(leases: RouteLeases, address: string): void {
 
 /**
  * The lines for `ip -batch` that make a change. What is to be added never replaces a route of
- * somebody else: `replace` is used only where a route of ours is in that very place.
+ * somebody else: `replace` is used only where a route of ours is in that very place, and nobody
+ * else's, for it takes whatever comes first there, and for IPv6 all next hops. Where somebody
+ * else's is, `append` makes ours anew, or gives it a new lifetime: the kernel says then that it
+ * exists, which is no failure when the route is looked at again (fib6_add_rt2node in
+ * net/ipv6/ip6_fib.c).
  *
  * @param present the host routes to the address
  */
@@ -119,19 +123,25 @@ export function routeLines(
   route: RouteOptions,
   leaseMs: number | undefined,
 ): readonly string[] {
-  const own = ours(present);
-  if (verb === 'remove') return own.map((old) => deleteRouteLine(place.address, old));
+  const own = ours(present, place, route);
+  if (verb === 'remove') {
+    // One whose protocol is not shown may be ours; the kernel deletes it only if it is.
+    const perhaps = present.filter((old) => own.includes(old) || old.isBehind);
+    return perhaps.map((old) => deleteRouteLine(place.address, old));
+  }
   if (verb !== 'add' && verb !== 'renew') return [];
   const six = place.address.includes(':');
   const isSamePlace = (old: KernelRoute): boolean =>
     old.table === tableOf(route) && old.metric === metricOf(place.address, route);
-  const stale = own.filter((old) => !isSamePlace(old));
+  const shares = present.some((other) => !own.includes(other) && isSamePlace(other));
+  const stale = own.filter((old) => (shares ? !isWanted(old, place, route) : !isSamePlace(old)));
   const removals = stale.map((old) => deleteRouteLine(place.address, old));
   // Only IPv6 routes have a lifetime in the kernel: as configured, an IPv4 one needs no renewal.
   if (!six && own.some((old) => isWanted(old, place, route))) return removals;
+  const manner = !own.some(isSamePlace) ? 'add' : shares ? 'append' : 'replace';
   const { metric, via, src } = route;
   const words = [
-    own.some(isSamePlace) ? 'route replace' : 'route add',
+    `route ${manner}`,
     hostPrefix(place.address),
     via === undefined ? '' : `via ${via}`,
     `dev ${place.interface}`,
@@ -159,10 +169,11 @@ function view(
     const found = findings[index];
     if (found === undefined) continue;
     const { address, interface: device } = place;
-    const own = ours(found.routes);
+    const own = ours(found.routes, place, route);
+    const others = found.routes.filter((one) => !own.includes(one));
     if (own.length > 0) present.add(address);
     if (own.some((old) => !isWanted(old, place, route))) outdated.add(address);
-    const other = foreignRoute(found.routes, tableOf(route));
+    const other = foreignRoute(others, tableOf(route));
     if (other !== undefined) foreign.set(address, describeRoute(address, other));
     if (found.link !== 'up') {
       obstacle = `interface ${device} is ${found.link === 'down' ? 'down' : 'missing'}`;
@@ -184,8 +195,15 @@ function otherPath(
   };
 }
 
-function ours(routes: readonly KernelRoute[]): readonly KernelRoute[] {
-  return routes.filter(({ protocol }) => protocol === ROUTE_PROTOCOL);
+/** A next hop whose protocol is not shown is ours where it is what we want: nobody has it twice. */
+function ours(
+  routes: readonly KernelRoute[],
+  place: Place,
+  route: RouteOptions,
+): readonly KernelRoute[] {
+  return routes.filter((found) =>
+    found.isBehind ? isWanted(found, place, route) : found.protocol === ROUTE_PROTOCOL,
+  );
 }
 
 function isWanted(found: KernelRoute, place: Place, route: RouteOptions): boolean {
@@ -214,7 +232,7 @@ function failuresOf(
   refused: readonly LineResult[],
   route: RouteOptions,
 ): readonly Failure[] {
-  const own = ours(after);
+  const own = ours(after, change.place, route);
   const isDone =
     change.verb === 'remove'
       ? own.length === 0

@@ -134,7 +134,7 @@ function adviseOnce(
     ...(view.advice ?? []),
     ...Array.from(view.foreign ?? [], ([address, found]): Advice => ({
       key: `foreign ${address}`,
-      message: `somebody else advertises ${address}: ${found} is left alone, and nothing added`,
+      message: `somebody else advertises ${address}: ${found} is left alone${view.present.has(address) ? '' : ', and nothing added'}`,
     })),
   ];
   for (const { key, message } of all) {

@@ -11,6 +11,7 @@ import { StateError } from '../../../src/lib/system/errors.ts';
 const PLACE = { address: '192.0.2.153', interface: 'bond0' };
 const OURS: KernelRoute = {
   protocol: 121,
+  isBehind: false,
   table: '254',
   device: 'bond0',
   gateway: undefined,

@@ -8,7 +8,7 @@ const SIX = { address: '2001:db8::153', interface: 'bond0' };
 const LEASE_MS = 300_000;
 
 function shown(changes: Partial<KernelRoute> = {}): KernelRoute {
-  const plain = { gateway: undefined, metric: 0, source: undefined };
+  const plain = { isBehind: false, gateway: undefined, metric: 0, source: undefined };
   return { protocol: 121, table: '254', device: 'bond0', ...plain, ...changes };
 }
 
@@ -58,6 +58,41 @@ describe('a route', () => {
     expect(lines('renew', FOUR, [shown()], { metric: 7 })).toEqual([
       'route add 192.0.2.153/32 dev bond0 proto 121 table 254 metric 7',
       'route del 192.0.2.153/32 dev bond0 table 254 metric 0 proto 121',
+    ]);
+  });
+
+  test('of somebody else in the same place stays, whatever ours needs', () => {
+    const via = '2001:db8::a';
+    const own = shown({ metric: 1024, gateway: via });
+    const others = [
+      shown({ metric: 1024, device: 'bond1', protocol: 4 }),
+      shown({ metric: 1024, gateway: '2001:db8::b', isBehind: true }),
+    ];
+    const renewed =
+      'route append 2001:db8::153/128 via 2001:db8::a dev bond0 proto 121 table 254 expires 300';
+    for (const other of others) {
+      expect(lines('renew', SIX, [own, other], { via })).toEqual([renewed]);
+      expect(
+        lines('renew', SIX, [shown({ ...own, gateway: '2001:db8::c' }), other], { via }),
+      ).toEqual([
+        renewed,
+        'route del 2001:db8::153/128 via 2001:db8::c dev bond0 table 254 metric 1024 proto 121',
+      ]);
+      expect(lines('remove', SIX, [own, other], { via })[0]).toBe(
+        'route del 2001:db8::153/128 via 2001:db8::a dev bond0 table 254 metric 1024 proto 121',
+      );
+    }
+  });
+
+  test('behind that of somebody else is known by its gateway', () => {
+    const theirs = shown({ protocol: 4, metric: 1024, gateway: '2001:db8::b' });
+    const behind = shown({ protocol: 4, metric: 1024, gateway: '2001:db8::a', isBehind: true });
+    expect(lines('renew', SIX, [theirs, behind], { via: '2001:db8::a' })).toEqual([
+      'route append 2001:db8::153/128 via 2001:db8::a dev bond0 proto 121 table 254 expires 300',
+    ]);
+    // The kernel deletes it if it has our protocol.
+    expect(lines('remove', SIX, [theirs, behind])).toEqual([
+      'route del 2001:db8::153/128 via 2001:db8::a dev bond0 table 254 metric 1024 proto 121',
     ]);
   });
 
