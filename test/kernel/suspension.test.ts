@@ -258,6 +258,79 @@ describe('ha-suspend with a command', () => {
     expect(suspensionFiles()).toEqual([]);
   });
 
+  /** What a command notes of the signals that it gets, until it is told to end. */
+  const counts = (file: string): readonly string[] => [
+    'sh',
+    '-c',
+    `for s in INT TERM; do trap "echo $s >> ${file}" $s; done; echo up; while [ ! -e ${file}.stop ]; do sleep 0.05; done`,
+  ];
+
+  test.each([
+    ['a signal of its own', false, ['TERM']],
+    ['a signal of the whole group, as by a terminal,', true, ['INT', 'TERM']],
+  ])('%s reaches the command once, with /dev/null as stdin', async (_, group, expected) => {
+    const noted = path.join(site.folder, 'noted');
+    const args = site.args(['dns-probe', '--drain', '0s', '--', ...counts(noted)]);
+    const child = await start('ha-suspend', args, { namespace: site.namespace, group });
+    await until('the command', () => child.output.includes('up'));
+    for (const name of expected) {
+      child.signal(name === 'INT' ? 'SIGINT' : 'SIGTERM');
+      await until(
+        `SIG${name}`,
+        () => existsSync(noted) && readFileSync(noted, 'utf8').includes(name),
+      );
+      await sleep(500); // a second one would have come by now
+    }
+    writeFileSync(`${noted}.stop`, '');
+    expect((await child.finished).exitCode).toBe(0);
+    expect(readFileSync(noted, 'utf8').trim().split('\n')).toEqual(expected);
+  });
+
+  test('a signal reaches the command once, with a terminal as stdin', async () => {
+    const noted = path.join(site.folder, 'noted');
+    const line = [executablePath('ha-suspend'), ...site.args(['dns-probe', '--drain', '0s', '--'])];
+    writeFileSync(`${noted}.sh`, counts(noted)[2] ?? '');
+    const command = `echo "pid $$"; exec ${[process.execPath, ...line].join(' ')} sh ${noted}.sh`;
+    const child = await site.namespace.spawn('script', ['-qefc', command, '/dev/null'], {
+      env: { ...process.env, SHELL: '/bin/sh' },
+    });
+    await until('the command', () => child.output.includes('up\r\n'));
+    const pid = Number(/pid (\d+)/.exec(child.output)?.[1]);
+    process.kill(pid, 'SIGINT');
+    await until('SIGINT', () => existsSync(noted));
+    await sleep(500); // a second one would have come by now
+    process.kill(-pid, 'SIGTERM');
+    await until('SIGTERM', () => readFileSync(noted, 'utf8').includes('TERM'));
+    await sleep(500);
+    writeFileSync(`${noted}.stop`, '');
+    expect((await child.finished).exitCode).toBe(0);
+    expect(readFileSync(noted, 'utf8').trim().split('\n')).toEqual(['INT', 'TERM']);
+  });
+
+  test('behind setsid -w the command outlives its terminal, and the instance stays out', async () => {
+    const noted = path.join(site.folder, 'noted');
+    writeFileSync(`${noted}.sh`, counts(noted)[2] ?? '');
+    const args = site.args(['dns-probe', '--drain', '0s', '--', 'sh', `${noted}.sh`]);
+    const line = [process.execPath, executablePath('ha-suspend'), ...args].join(' ');
+    const child = await site.namespace.spawn(
+      'script',
+      ['-qefc', `setsid -w ${line}`, '/dev/null'],
+      {
+        env: { ...process.env, SHELL: '/bin/sh' },
+      },
+    );
+    await until('the command', () => child.output.includes('up\r\n'));
+    child.signal('SIGKILL'); // the other end of the terminal
+    await child.finished;
+    await sleep(500);
+    await pass();
+    expect(await shown(), 'suspended').toEqual([]);
+    expect(suspensionFiles()).toHaveLength(1);
+    writeFileSync(`${noted}.stop`, '');
+    await until('the end', () => suspensionFiles().length === 0);
+    expect(existsSync(noted), 'a signal').toBe(false);
+  });
+
   test('a signal before the command cuts the drain short, and the command is not run', async () => {
     const child = await startSuspend(
       'dns-probe',

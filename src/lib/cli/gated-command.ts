@@ -1,9 +1,9 @@
 import { constants } from 'node:os';
 import { Duplex } from 'node:stream';
-import { isatty } from 'node:tty';
 import { containStart } from '../system/contain-start.ts';
 import { errnoOf, ReportedError } from '../system/errors.ts';
 import type { Log } from '../system/log.ts';
+import { GroupWitness } from './group-witness.ts';
 
 export interface CommandLine {
   readonly command: string;
@@ -64,6 +64,8 @@ export async function runGated(
     if (error instanceof ReportedError || errno === undefined) throw error;
     log.error(`cannot run ${command}: ${errno}`);
     return NOT_EXECUTABLE;
+  } finally {
+    signals.end();
   }
   const interrupted = signals.statusOfFirst();
   if (result.exitCode === GATE_SHUT && interrupted !== undefined) return interrupted;
@@ -79,21 +81,28 @@ export interface Forwarding {
   readonly first: AbortSignal;
   /** 128 + N of a signal that came already, before there was a command. */
   statusOfFirst(): number | undefined;
-  /** From now on signals go to the command, and only there. */
+  /** From now on signals go to the command, and only there. It is one of our own process group. */
   forwardTo(pid: number): void;
+  /** The command is over. */
+  end(): void;
 }
 
 /** Begins to catch signals. */
 export function forwardSignals(): Forwarding {
   const controller = new AbortController();
+  const witness = new GroupWitness();
   let first: Forwarded | undefined;
   let target: number | undefined;
   const handler = (signal: NodeJS.Signals): void => {
     first ??= FORWARDED.find((name) => name === signal);
     controller.abort();
-    if (target === undefined || fromTerminal(signal)) return;
+    if (target !== undefined) void forward(target, signal);
+  };
+  /** Once: what was sent to the whole group, as by a terminal, the command has already. */
+  const forward = async (pid: number, signal: NodeJS.Signals): Promise<void> => {
+    if ((await witness.saw(signal)) || target !== pid) return;
     try {
-      process.kill(target, signal);
+      process.kill(pid, signal);
     } catch {
       // It ended in this moment: there is nothing left to tell.
     }
@@ -103,12 +112,12 @@ export function forwardSignals(): Forwarding {
     first: controller.signal,
     statusOfFirst: () => (first === undefined ? undefined : SIGNAL_BASE + constants.signals[first]),
     forwardTo: (pid) => {
+      witness.begin();
       target = pid;
     },
+    end: () => {
+      target = undefined;
+      witness.end();
+    },
   };
-}
-
-/** A terminal sends its signals to the command as well: once is enough. */
-function fromTerminal(signal: NodeJS.Signals): boolean {
-  return (signal === 'SIGINT' || signal === 'SIGQUIT') && isatty(0);
 }
