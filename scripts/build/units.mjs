@@ -22,7 +22,9 @@ LoadCredential=secret:/etc/anycast-ha/%i.secret
   },
   'exec-probe': {
     service: `
-# The command runs with the same few rights. What it needs beyond them belongs into a drop-in.
+# The command runs with the same few rights: exec-probe(8), UNDER ITS UNIT, says what may be missing.
+# Room for what it starts, whatever the system's default: a command that cannot fork looks like down.
+TasksMax=1024
 `,
   },
 };

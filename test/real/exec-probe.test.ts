@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Child } from '../support/child.ts';
 import { Daemon } from '../support/daemon.ts';
 import { ROOT, run, start } from '../support/executable.ts';
 import { Namespace } from '../support/namespace.ts';
@@ -48,6 +49,10 @@ async function startChrony(): Promise<Daemon> {
     args: ['-d', '-x', '-u', 'root', '-f', file],
     ready: async () => (await namespace.exec('ss', ['-Huln', 'sport = :123'])).stdout !== '',
   });
+}
+
+function lines(file: string): string[] {
+  return readFileSync(file, 'latin1').trim().split('\n');
 }
 
 /** Two passes, so that rise and fall are reached. */
@@ -191,6 +196,60 @@ describe('a command', () => {
     expect((await pass.finished).exitCode).toBe(130);
     const pid = readFileSync(pidFile, 'latin1').trim();
     await until('the end of the command', () => !existsSync(`/proc/${pid}`));
+  });
+
+  describe.each([
+    ['that runs', 'sleep 60 & wait'],
+    ['whose first process has ended', 'exec 1>&- 2>&-; sleep 60 & sleep 0.2; kill -9 $$'],
+  ])('%s', (_, rest) => {
+    test('ends with the pass after one that was killed with -9', async () => {
+      const pids = path.join(folder, `left-${rest.length}`);
+      const args = [
+        ...['--instance', 'left', '--address', '192.0.2.7', '--attempts', '1', '--rise', '1'],
+        ...[
+          '--state-dir',
+          path.join(folder, 'state'),
+          '--persist-dir',
+          path.join(folder, 'persist'),
+        ],
+      ];
+      const hang = `sh -c 'echo $$ >>${pids}; sleep 60' & echo $$ >>${pids}; ${rest}`;
+      const pass = await start('exec-probe', [...args, '--timeout', '1h', '--', 'sh', '-c', hang], {
+        namespace,
+      });
+      await until('two processes', () => existsSync(pids) && lines(pids).length === 2);
+      pass.signal('SIGKILL');
+      await pass.finished;
+      const [child = '', leader = ''] = lines(pids).sort((a, b) => Number(b) - Number(a));
+      if (rest.includes('kill')) await until('its end', () => !existsSync(`/proc/${leader}/exe`));
+      expect(existsSync(`/proc/${child}/exe`), 'it goes on').toBe(true);
+
+      const next = await probe(...args, '--', 'true');
+      expect(next.exitCode).toBe(0);
+      expect(next.stderr).toMatch(
+        /killed what a pass that was killed left running \(process [\d, ]+\)/,
+      );
+      await until('the end of all', () => !existsSync(`/proc/${child}/exe`));
+      expect(existsSync(`/proc/${leader}/exe`)).toBe(false);
+      expect(existsSync(path.join(folder, 'state/left.command'))).toBe(false);
+      expect(await probe(...args, '--', 'true')).toMatchObject({ exitCode: 0, stderr: '' });
+    });
+  });
+
+  test('that was noted is left alone when its number belongs to another program by now', async () => {
+    const args = [
+      ...['--instance', 'other', '--address', '192.0.2.8', '--rise', '1'],
+      ...['--state-dir', path.join(folder, 'state'), '--persist-dir', path.join(folder, 'persist')],
+    ];
+    expect((await probe(...args, '--', 'true')).exitCode).toBe(0);
+    const stranger = await Child.start('sleep', ['60'], { group: true });
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    const note = `${stranger.pid} 1 ${boot} ${readlinkSync('/proc/self/ns/pid')}`;
+    symlinkSync(note, path.join(folder, 'state/other.command'));
+    expect(await probe(...args, '--', 'true')).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(existsSync(path.join(folder, 'state/other.command'))).toBe(false);
+    expect(stranger.running).toBe(true);
+    stranger.signal('SIGKILL');
   });
 
   test('is told its instance, and the health before the pass where that is known', async () => {

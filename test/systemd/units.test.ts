@@ -95,6 +95,54 @@ describe('the other probes', () => {
     expect(await machine.namespace.serviceAddresses()).toEqual(['192.0.2.5/32']);
   });
 
+  /** The drop-in of the page, line by line: the comment in front of some lines, then they. */
+  const dropIn = readFileSync(path.join(ROOT, 'man/exec-probe.8.md'), 'utf8')
+    .split('    [Service]\n')[1]
+    ?.split('\n\n')[0]
+    ?.split('    # ')
+    .slice(1)
+    .map((part) => part.split('\n').map((line) => line.trim()));
+
+  test.each([
+    ['raw sockets', 'ping -c1 -W1 127.0.0.1'],
+    ['raw sockets', '/usr/lib/nagios/plugins/check_icmp -H 127.0.0.1'],
+    ['/root', 'cat /root/secret'],
+    ['another user may read', 'cat /srv/secret'],
+    ['write to', 'touch /var/lib/check/stamp'],
+    ['become another user', 'setpriv --reuid=nobody --regid=nogroup --clear-groups true'],
+  ])('exec-probe needs what the page says for %s: %s', async (what, command) => {
+    machine.write('/root/secret', 'x\n', 0o600);
+    machine.write('/srv/secret', 'x\n', 0o600);
+    await machine.must('chown', 'nobody', '/srv/secret');
+    await machine.must('mkdir', '-p', '/var/lib/check');
+    machine.write('/root/check', `#!/bin/sh\n${command}\n`, 0o755);
+    await machine.must('cp', '/root/check', '/usr/local/bin/check');
+    machine.configure(
+      'sandbox',
+      'command = ["/usr/local/bin/check"]\ntimeout = "10s"\naddress = "192.0.2.9"\n',
+    );
+    const byHand = ['--timeout', '10s', '--', '/usr/local/bin/check'];
+    expect((await machine.run('exec-probe', ...byHand)).stdout).toMatch(/^up: /);
+
+    const folder = '/etc/systemd/system/exec-probe@sandbox.service.d';
+    const underUnit = async (): Promise<unknown> => {
+      await machine.must('systemctl', 'daemon-reload');
+      await machine.must('systemctl', 'start', 'exec-probe@sandbox.service');
+      return lastVerdict('sandbox');
+    };
+    expect(await underUnit(), 'as shipped').not.toMatchObject({ last_verdict: 'up' });
+    const lines = dropIn?.find(([comment = '']) => comment.includes(what))?.slice(1) ?? [];
+    expect(lines).not.toEqual([]);
+    machine.write(`${folder}/allow.conf`, `[Service]\n${lines.join('\n')}\n`);
+    expect(await underUnit(), lines.join(' ')).toMatchObject({ last_verdict: 'up' });
+    await machine.must('rm', '-r', folder);
+  });
+
+  test('exec-probe has room for what its command starts', async () => {
+    const shown = await machine.run('systemctl', 'show', '-P', 'TasksMax', 'exec-probe@x.service');
+    expect(shown.stdout).toBe('1024\n');
+  });
+
   test.each(['squid', 'syslog'])('%s-probe comes to a verdict under its unit', async (name) => {
     useExample(name);
     await machine.must('systemctl', 'start', `${name}-probe@${name}.service`);

@@ -80,11 +80,11 @@ export function loadInstance<Table extends OptionTable, ProbeOptions>(
   return {
     options: passOptions(values, { instance, source: from.path, places, advice }),
     advertiser: advertiserOf(route, values['state-dir'], kernel),
-    probe: async ({ signal, log, health }) =>
+    probe: async (context) =>
       prepared === undefined
         ? unknown('overrun', 'a withdrawal does not probe')
         : withoutLoopback(
-            await program.probe(prepared.options, { signal, log, instance, health }),
+            await program.probe(prepared.options, { ...context, instance }),
             prepared.targets,
           ),
     onChange: values['on-change'],

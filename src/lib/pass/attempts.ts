@@ -17,7 +17,7 @@ const GRACE_MS = 1000;
 export async function probeWithAttempts(
   options: Pick<PassOptions, 'attempts' | 'timeoutMs' | 'retryDelayMs'>,
   ports: Pick<PassPorts, 'probe' | 'log' | 'interrupts'>,
-  health: AttemptContext['health'],
+  context: Pick<AttemptContext, 'health' | 'command'>,
 ): Promise<Verdict> {
   const { probe, log, interrupts } = ports;
   let verdict: Verdict | undefined;
@@ -30,7 +30,7 @@ export async function probeWithAttempts(
     const { verdict: now, settled } = await probeOnce(
       probe,
       log,
-      health,
+      context,
       options.timeoutMs,
       interrupts.signal,
     );
@@ -65,7 +65,7 @@ interface Attempt {
 async function probeOnce(
   probe: PassPorts['probe'],
   log: PassPorts['log'],
-  health: AttemptContext['health'],
+  context: Pick<AttemptContext, 'health' | 'command'>,
   timeoutMs: number,
   interrupted: AbortSignal,
 ): Promise<Attempt> {
@@ -90,7 +90,7 @@ async function probeOnce(
   try {
     if (interrupted.aborted) end();
     return await Promise.race([
-      probe({ signal: attempt.signal, log, health })
+      probe({ ...context, signal: attempt.signal, log })
         .catch(verdictOfSystemError)
         .then((verdict) => ({
           verdict: afterStandstill(verdict, watch.stoodStillMs(), timeoutMs),

@@ -1,5 +1,6 @@
 import type { Advertiser } from '../advertise/advertiser.ts';
 import type { Verdict } from '../probe/probe.ts';
+import type { RunningCommand } from '../state/running-command.ts';
 import type { Clock } from '../system/clock.ts';
 import type { RunCommand } from '../system/command.ts';
 import type { Log } from '../system/log.ts';
@@ -23,6 +24,8 @@ export interface AttemptContext {
   readonly log: Log;
   /** The health before this pass, where it is known. */
   readonly health: 'up' | 'down' | undefined;
+  /** Where the pass notes a command that it starts; undefined: it notes nothing. */
+  readonly command: RunningCommand | undefined;
 }
 
 /** `withdraw`: SIGTERM; `suspend`: SIGTSTP; `leave`: SIGINT or SIGHUP. */

@@ -1,6 +1,7 @@
 import type { InstanceState, Place } from '../state/instance-state.ts';
 import { leaseStart } from '../advertise/plan.ts';
 import { monotonicMs } from '../system/clock.ts';
+import { runningCommand } from '../state/running-command.ts';
 import { markWithdrawn } from '../state/state-file.ts';
 import { StateError } from '../system/errors.ts';
 import { usableState } from './assess.ts';
@@ -46,7 +47,10 @@ export async function runPass(options: PassOptions, ports: PassPorts): Promise<P
 
 /** Probes and says what it saw: no lock, no state, no privilege. */
 async function checkOnly(options: PassOptions, ports: PassPorts): Promise<PassReport> {
-  const verdict = await probeWithAttempts(options, ports, undefined);
+  const verdict = await probeWithAttempts(options, ports, {
+    health: undefined,
+    command: undefined,
+  });
   return reportOf(options.instance, verdict, undefined, []);
 }
 
@@ -62,7 +66,8 @@ async function passWithin(
   }
   const { session, dropped } = await takeOwnership(locked, options, ports);
   const health = usableState(reading)?.health.status;
-  const probed = await probeWithAttempts(options, ports, health);
+  const command = session.mayWrite ? runningCommand(session.paths.command) : undefined;
+  const probed = await probeWithAttempts(options, ports, { health, command });
   if (ports.interrupts.requested() !== undefined) {
     return reportOf(options.instance, probed, undefined, []);
   }

@@ -1,5 +1,6 @@
 import type { InstanceState } from '../state/instance-state.ts';
 import { acquireLock, type Lock } from '../state/lock.ts';
+import { endLeftCommand } from '../state/running-command.ts';
 import {
   openStateWriter,
   readState,
@@ -77,6 +78,7 @@ export async function openSession(
     const waitMs = options.lockWaitMs;
     const { inTurn = false } = options;
     lock = await acquireLock({ path: paths.lock, waitMs, holdMs, log, run, giveUp, inTurn });
+    endLeftCommand(paths.command, options.instance, log);
     writer = openStateWriter(paths.state, options.places.length * BYTES_PER_PLACE);
   } catch (error) {
     if (!(error instanceof StateError || error instanceof PermissionError)) throw error;

@@ -1,6 +1,7 @@
 import { realpathSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
 import { inheritedEnvironment, runInGroup, type GroupOutcome } from '../system/process-group.ts';
+import { INSTANCE_VARIABLE } from '../state/running-command.ts';
 import { ExitStatus } from '../system/exit-status.ts';
 import { printable } from './printable.ts';
 import { down, unknown, up, type Probe, type ProbeContext, type Verdict } from './probe.ts';
@@ -37,14 +38,16 @@ export const execProbe: Probe<ExecProbeOptions> = async (options, context) => {
     signal: context.signal,
     graceMs: GRACE_MS,
     maxOutputBytes: MAX_OUTPUT_BYTES,
+    begun: (pid) => context.command?.begun(pid),
   });
+  context.command?.over();
   return judge(outcome, options);
 };
 
 /** What the command is told of the pass: by names that are no option of a probe in it. */
 function environmentOf({ instance, health }: ProbeContext): Record<string, string> {
   return {
-    ...(instance === undefined ? {} : { ANYCAST_INSTANCE: instance }),
+    ...(instance === undefined ? {} : { [INSTANCE_VARIABLE]: instance }),
     ...(health === undefined ? {} : { ANYCAST_HEALTH: health }),
   };
 }

@@ -11,6 +11,8 @@ export interface ProbeContext {
   readonly instance?: string | undefined;
   /** What the passes until now made of the service, where they are remembered. */
   readonly health?: 'up' | 'down' | undefined;
+  /** Is told of a command that is run, so that the next pass ends it should this one be killed. */
+  readonly command?: { begun(pid: number): void; over(): void } | undefined;
 }
 
 export type Verdict =

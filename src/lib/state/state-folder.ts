@@ -9,6 +9,8 @@ export interface InstancePaths {
   readonly lock: string;
   readonly claims: string;
   readonly suspensions: string;
+  /** A note of the command that runs. */
+  readonly command: string;
 }
 
 export function instancePaths(folder: string, instance: string): InstancePaths {
@@ -17,6 +19,7 @@ export function instancePaths(folder: string, instance: string): InstancePaths {
     lock: join(folder, `${instance}.lock`),
     claims: join(folder, 'claims'),
     suspensions: join(folder, 'suspensions'),
+    command: join(folder, `${instance}.command`),
   };
 }
 

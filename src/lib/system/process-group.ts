@@ -17,6 +17,8 @@ export interface GroupCommand {
   readonly graceMs: number;
   /** How much of each of its outputs is kept; the rest is read and dropped. */
   readonly maxOutputBytes: number;
+  /** Is told the leader's pid as soon as there is one. */
+  readonly begun?: ((pid: number) => void) | undefined;
 }
 
 /** How a run ended. */
@@ -73,6 +75,7 @@ export async function runInGroup(command: GroupCommand): Promise<GroupOutcome> {
   // Without pipes for it (EMFILE, ENFILE), Node returns a child that has no streams.
   if (group === undefined) return { ending: await ended, stdout: '', stderr: '' };
   killAtExit(group);
+  command.begun?.(group);
   if (typeof input === 'string') writeInput(child, input);
   const stdout = keepBeginning(child.stdout, maxOutputBytes);
   const stderr = keepBeginning(child.stderr, maxOutputBytes);

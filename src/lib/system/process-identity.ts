@@ -17,6 +17,7 @@ export type Liveness = 'alive' | 'dead' | 'unknowable';
 
 interface ProcessStat {
   readonly state: string;
+  readonly session: number;
   readonly startTicks: number;
 }
 
@@ -24,7 +25,7 @@ function readStat(pid: number | 'self'): ProcessStat {
   const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
   // The command's name, in brackets, may hold anything, also brackets: fields count from the last.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { state: fields[0] ?? '', startTicks: Number(fields[19]) };
+  return { state: fields[0] ?? '', session: Number(fields[3]), startTicks: Number(fields[19]) };
 }
 
 function readPidNamespace(): string {
@@ -134,5 +135,40 @@ export function killProcess(identity: ProcessIdentity): boolean {
   } catch (error) {
     if (errnoOf(error) !== 'ESRCH' && errnoOf(error) !== 'EPERM') throw error;
     return false;
+  }
+}
+
+/**
+ * Kills with SIGKILL the processes of a session: its leader, and what has a variable in its
+ * environment that tells that it belongs to it. A number that another program has by now is neither.
+ *
+ * @param leader as it was when the session began; of another boot or PID namespace it has none
+ * @param variable `NAME=value`
+ * @returns what was killed
+ * @throws StateError where the kernel does not tell
+ */
+export function killSession(leader: ProcessIdentity, variable: string): readonly number[] {
+  const { bootId, pidNamespace } = ownIdentity();
+  if (leader.bootId !== bootId || leader.pidNamespace !== pidNamespace) return [];
+  const members = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && isMember(name, leader.pid, variable))
+    .map(Number);
+  const first = livenessOf(leader) === 'alive' ? [leader.pid] : [];
+  return [...new Set([...first, ...members])].filter((pid) => {
+    try {
+      return process.kill(pid, 'SIGKILL');
+    } catch {
+      return false; // it ended in this moment, or has become another user's
+    }
+  });
+}
+
+function isMember(pid: string, session: number, variable: string): boolean {
+  try {
+    const stat = readStat(Number(pid));
+    if (stat.session !== session || stat.state === 'Z') return false;
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(variable);
+  } catch {
+    return false; // it ended in this moment, or is not ours to look at
   }
 }

@@ -59,9 +59,9 @@ describe('an instance', () => {
     });
     expect({ kind: advertiser.kind, onChange, metricsDir }).toEqual({ kind: 'address' });
     const { signal } = new AbortController();
-    expect(await probe({ signal, log: recordedLog(), health: undefined })).toEqual(
-      up('sample-probe 127.0.0.1'),
-    );
+    expect(
+      await probe({ signal, log: recordedLog(), health: undefined, command: undefined }),
+    ).toEqual(up('sample-probe 127.0.0.1'));
   });
 
   test('has its addresses once each, on its interface', () => {

@@ -29,7 +29,7 @@ function run(
   signal?: AbortSignal,
 ): Promise<Verdict> {
   const ports = { probe, log: recordedLog(), interrupts: interrupts(signal) };
-  return probeWithAttempts({ ...OPTIONS, ...options }, ports, 'up');
+  return probeWithAttempts({ ...OPTIONS, ...options }, ports, { health: 'up', command: undefined });
 }
 
 describe('the verdict of a pass', () => {
@@ -64,7 +64,7 @@ describe('the verdict of a pass', () => {
       return Promise.resolve(down('timeout', `was ${health ?? 'not known'}`));
     };
     const ports = { probe, log, interrupts: interrupts() };
-    await probeWithAttempts(OPTIONS, ports, 'up');
+    await probeWithAttempts(OPTIONS, ports, { health: 'up', command: undefined });
     expect(signals.size).toBe(3);
     expect(log.lines.map((line) => line.replace(/\d+ ms/, 'N ms'))).toEqual([
       'step: attempt 1 of 3: down (timeout): was up [N ms]',

@@ -85,7 +85,9 @@ describe('whatever comes first, timer or answer,', () => {
             });
           const options = { attempts: 1, timeoutMs: 10, retryDelayMs: 0 };
           const ports = { probe, log: recordedLog(), interrupts };
-          expect((await probeWithAttempts(options, ports, 'up')).status).toBe('up');
+          expect(
+            (await probeWithAttempts(options, ports, { health: 'up', command: undefined })).status,
+          ).toBe('up');
         },
       ),
       { numRuns: 30 },
@@ -107,7 +109,9 @@ describe('whatever comes first, timer or answer,', () => {
         });
       const options = { attempts: 1, timeoutMs: 100, retryDelayMs: 0 };
       const ports = { probe, log: recordedLog(), interrupts };
-      expect((await probeWithAttempts(options, ports, 'up')).status).toBe(status);
+      expect(
+        (await probeWithAttempts(options, ports, { health: 'up', command: undefined })).status,
+      ).toBe(status);
     }
   });
 });
