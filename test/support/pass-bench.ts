@@ -65,6 +65,7 @@ export class PassBench {
         advertiser: this.kernel,
         ownUid: process.getuid?.() ?? 0,
         interrupts: { signal: never, hurry: never, requested: () => undefined },
+        configurations: { read: () => undefined, beside: () => [] },
         probe: () => Promise.resolve(this.verdict),
         ...ports,
       });

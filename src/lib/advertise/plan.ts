@@ -1,5 +1,5 @@
 import type { InstanceState, Place } from '../state/instance-state.ts';
-import type { Change, KernelView } from './advertiser.ts';
+import { placeLabel, type Change, type KernelView } from './advertiser.ts';
 
 /** What a pass wants of the kernel, and what it is allowed to do for it. */
 export interface Desire {
@@ -40,13 +40,17 @@ export function planChanges(
 /**
  * When the leases that the kernel counts down began, on the clock since boot. One of another
  * length than now wanted counts as unknown, so that it is set anew before it runs out; so does one
- * of 0.1.0, whose IPv6 addresses FRR 10 does not announce.
+ * of 0.1.0, whose IPv6 addresses FRR 10 does not announce, and of an address that was not the
+ * instance's own until now.
  */
 export function leaseStart(
   state: InstanceState | undefined,
   leaseMs: number | undefined,
+  places: readonly Place[],
 ): number | null {
   if (state?.prefixRoutes !== true) return null;
+  const had = new Set(state.places.map(placeLabel));
+  if (!places.every((place) => had.has(placeLabel(place)))) return null;
   return state.leaseMs === (leaseMs ?? null) ? state.leaseFromMs : null;
 }
 

@@ -23,7 +23,7 @@ export function configurationFiles(paths: readonly string[]): readonly string[] 
     try {
       path = resolve(given); // from where we were started, which may be gone
       if (!statSync(path).isDirectory()) return [path];
-      const names = readdirSync(path).filter((name) => /^[^.].*\.toml$/.test(name));
+      const names = readdirSync(path).filter(isConfigurationFile);
       if (names.length === 0) throw new ConfigurationError(`${path}: holds no *.toml`);
       return names.sort().map((name) => join(path, name));
     } catch (error) {
@@ -31,6 +31,11 @@ export function configurationFiles(paths: readonly string[]): readonly string[] 
       throw new ConfigurationError(`${path}: ${errorText(error)}`, { cause: error });
     }
   });
+}
+
+/** Whether a file of a folder of configurations is one of them. */
+export function isConfigurationFile(name: string): boolean {
+  return /^[^.].*\.toml$/.test(name);
 }
 
 /** The name of the instance that a configuration file is for. */
@@ -57,7 +62,12 @@ export function configurationSource(path: string, table: OptionTable, ownUid: nu
   return { texts, label: (name) => `${path}: ${name}`, isFile: true };
 }
 
-function readToml(path: string, ownUid: number): Readonly<Record<string, unknown>> {
+/**
+ * The keys and values of a configuration file.
+ *
+ * @throws ConfigurationError that names the file, in one line
+ */
+export function readToml(path: string, ownUid: number): Readonly<Record<string, unknown>> {
   try {
     const reason = distrust(path, ownUid);
     if (reason !== undefined) throw new ConfigurationError(`${path}: ${reason}`);

@@ -60,7 +60,7 @@ export async function examine(
   });
   const { advertise, mayAdd } = assessment;
   const returns = advertise && mayAdd;
-  const began = leaseStart(usableState(session.reading), leaseMs);
+  const began = leaseStart(usableState(session.reading), leaseMs, places);
   const renew = leaseIsDue(began, leaseMs, now.bootMs);
   const planned = planChanges({ advertise, mayAdd, renew }, places, leftOver, view);
   const drains = await changesForDrains(session, options, ports, returns, now);

@@ -6,16 +6,14 @@ import { readState, type StateReading } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
 import type { Clock } from '../system/clock.ts';
 import { ConfigurationError, StateError } from '../system/errors.ts';
+import { keepHandedOver, takeGivenUp, type HandOverPorts } from './hand-over.ts';
 import type { PassOptions } from './pass-options.ts';
-import type { PassPorts } from './pass-ports.ts';
 import type { Session } from './session.ts';
 
 /** Where a run that names no address looks for what was claimed. */
 const DEFAULT_INTERFACE = 'lo';
 
 const KINDS = { address: 'addresses', route: 'routes' } as const;
-
-type OwnershipPorts = Pick<PassPorts, 'clock' | 'log' | 'run' | 'advertiser'>;
 
 /**
  * Makes sure that the places are this instance's and nobody else's. Where the claims cannot be read
@@ -28,12 +26,13 @@ type OwnershipPorts = Pick<PassPorts, 'clock' | 'log' | 'run' | 'advertiser'>;
 export async function takeOwnership(
   session: Session,
   options: PassOptions,
-  ports: OwnershipPorts,
+  ports: HandOverPorts,
 ): Promise<{ readonly dropped: readonly Place[]; readonly session: Session }> {
   try {
-    const dropped = droppedPlaces(session, options, ports.advertiser.kind);
-    await claimPlaces(session, options, ports);
-    return { dropped, session };
+    const given = droppedPlaces(session, options, ports.advertiser.kind);
+    const dropped = keepHandedOver(given, session, options, ports);
+    const inherited = await claimPlaces(session, options, ports);
+    return { dropped: [...dropped, ...inherited], session };
   } catch (error) {
     if (!(error instanceof StateError) || options.mode === 'dry-run') throw error;
     const degraded = session.degraded ?? error;
@@ -101,20 +100,27 @@ export function droppedPlaces(
 /**
  * Claims all places of an instance.
  *
+ * @returns the places that came with them from an instance that is gone, and are to be withdrawn
  * @throws ConfigurationError when another instance owns one of them
  * @throws StateError when the claims cannot be read or written
  */
 export async function claimPlaces(
   session: Session,
   options: PassOptions,
-  ports: OwnershipPorts,
-): Promise<void> {
+  ports: HandOverPorts,
+): Promise<readonly Place[]> {
+  const inherited: Place[] = [];
   for (const place of options.places) {
     let owner = claimOwner(session.paths.claims, place.address);
     if (owner === undefined && session.mayWrite) {
       owner = claim(session.paths.claims, place.address, options.instance);
     }
     if (owner === undefined || owner === options.instance) continue;
+    const left = session.mayWrite
+      ? await takeGivenUp(owner, place, session, options, ports)
+      : undefined;
+    inherited.push(...(left ?? []));
+    if (left !== undefined) continue;
     if (!session.mayWrite || !(await takeOver(owner, place, session, options, ports))) {
       throw new ConfigurationError(
         `${place.address} belongs to instance '${owner}', so '${options.instance}' must not manage it ` +
@@ -122,6 +128,7 @@ export async function claimPlaces(
       );
     }
   }
+  return inherited;
 }
 
 /** Gives up the claims of places. Throws StateError. */
@@ -138,7 +145,7 @@ async function takeOver(
   place: Place,
   session: Session,
   options: PassOptions,
-  { clock, log, run, advertiser }: OwnershipPorts,
+  { clock, log, run, advertiser }: HandOverPorts,
 ): Promise<boolean> {
   const paths = instancePaths(options.stateDir, owner);
   const isVoid = async (): Promise<boolean> =>

@@ -1,5 +1,6 @@
 import type { Advertiser } from '../advertise/advertiser.ts';
 import type { Verdict } from '../probe/probe.ts';
+import type { Place } from '../state/instance-state.ts';
 import type { RunningCommand } from '../state/running-command.ts';
 import type { Clock } from '../system/clock.ts';
 import type { RunCommand } from '../system/command.ts';
@@ -15,8 +16,25 @@ export interface PassPorts {
   readonly advertiser: Advertiser;
   readonly ownUid: number;
   readonly interrupts: Interrupts;
+  readonly configurations: Configurations;
   /** Asks once; settles soon after the signal is aborted. */
   readonly probe: (context: AttemptContext) => Promise<Verdict>;
+}
+
+/** What a configuration file says of its instance. */
+export interface ConfiguredInstance {
+  readonly path: string;
+  readonly instance: string;
+  readonly places: readonly Place[];
+  /** When the file was last changed, moved or replaced, on the wall clock. */
+  readonly changedAtMs: number;
+}
+
+export interface Configurations {
+  /** undefined: there is no such file. Throws ConfigurationError for one that cannot be read. */
+  read(path: string): ConfiguredInstance | undefined;
+  /** Those in the folder of a file, without it and without what cannot be read. */
+  beside(path: string): readonly ConfiguredInstance[];
 }
 
 export interface AttemptContext {

@@ -84,7 +84,7 @@ async function passWithin(
     kind: ports.advertiser.kind,
     present: after.present,
     leftOver: await placesThere(ports.advertiser, dropped),
-    leaseFromMs: leaseFrom(session, examined, outcome, options.leaseMs),
+    leaseFromMs: leaseFrom(session, examined, outcome, options),
     drain: outcome.drain,
     warned: adviseOnce(session, examined, options, ports),
     durationMs: monotonicMs() - startedMs,
@@ -116,11 +116,11 @@ function leaseFrom(
   { reading }: Session,
   { renews, now }: Examination,
   { failures }: Outcome,
-  leaseMs: number | undefined,
+  { leaseMs, places }: PassOptions,
 ): number | null {
   const failed = failures.some(({ change }) => change.verb === 'add' || change.verb === 'renew');
   if (renews && !failed) return now.bootMs;
-  return leaseStart(usableState(reading), leaseMs);
+  return leaseStart(usableState(reading), leaseMs, places);
 }
 
 /** Says what is doubtful and was not said yet. Returns what is doubtful now. */

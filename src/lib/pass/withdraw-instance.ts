@@ -6,6 +6,7 @@ import { ConfigurationError, PermissionError, StateError } from '../system/error
 import { ownIdentity } from '../system/process-identity.ts';
 import { usableState } from './assess.ts';
 import { blankState } from './blank-state.ts';
+import { keepHandedOver } from './hand-over.ts';
 import { droppedPlaces, releasePlaces } from './ownership.ts';
 import type { PassOptions } from './pass-options.ts';
 import type { PassPorts } from './pass-ports.ts';
@@ -168,14 +169,15 @@ async function withdrawWithin(
 function ownedPlaces(
   session: Session,
   options: PassOptions,
-  { advertiser }: PassPorts,
+  ports: PassPorts,
 ): { readonly places: readonly Place[]; readonly trouble?: StateError | undefined } {
   let places: readonly Place[] = [];
   const trouble = troubleOf(() => {
     refuseForeign(session, options);
   });
   const lost = troubleOf(() => {
-    places = droppedPlaces(session, { ...options, mode: 'withdraw' }, advertiser.kind);
+    const owned = droppedPlaces(session, { ...options, mode: 'withdraw' }, ports.advertiser.kind);
+    places = keepHandedOver(owned, session, options, ports);
   });
   return { places, trouble: trouble ?? lost };
 }

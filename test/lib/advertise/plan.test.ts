@@ -99,16 +99,24 @@ describe('the lease', () => {
     expect(leaseIsDue(fromMs, leaseMs, nowMs)).toBe(due);
   });
 
+  const PLACES = exampleState().places;
+
   test('began when the state says, for a lease of the same length', () => {
-    expect(leaseStart(exampleState(), 300_000)).toBe(950_000);
-    expect(leaseStart(exampleState({ leaseMs: null }), undefined)).toBe(950_000);
-    expect(leaseStart(exampleState({ leaseFromMs: null }), 300_000)).toBeNull();
-    expect(leaseStart(undefined, 300_000)).toBeNull();
+    expect(leaseStart(exampleState(), 300_000, PLACES)).toBe(950_000);
+    expect(leaseStart(exampleState({ leaseMs: null }), undefined, PLACES)).toBe(950_000);
+    expect(leaseStart(exampleState({ leaseFromMs: null }), 300_000, PLACES)).toBeNull();
+    expect(leaseStart(undefined, 300_000, PLACES)).toBeNull();
+  });
+
+  test('of an address that the state does not know has not begun', () => {
+    const more = [...PLACES, { address: '198.51.100.2', interface: 'lo' }];
+    expect(leaseStart(exampleState(), 300_000, more)).toBeNull();
+    expect(leaseStart(exampleState({ places: more }), 300_000, PLACES)).toBe(950_000);
   });
 
   test('of another length than the kernel counts down has not begun', () => {
-    expect(leaseStart(exampleState(), 600_000)).toBeNull();
-    expect(leaseStart(exampleState(), undefined)).toBeNull();
-    expect(leaseStart(exampleState({ leaseMs: null }), 300_000)).toBeNull();
+    expect(leaseStart(exampleState(), 600_000, PLACES)).toBeNull();
+    expect(leaseStart(exampleState(), undefined, PLACES)).toBeNull();
+    expect(leaseStart(exampleState({ leaseMs: null }), 300_000, PLACES)).toBeNull();
   });
 });

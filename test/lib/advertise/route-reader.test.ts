@@ -39,6 +39,7 @@ describe('the reader of routes', () => {
         routes: [
           {
             protocol: 121,
+            isBehind: false,
             table: '254',
             device: 'bond0',
             gateway: undefined,
@@ -49,6 +50,17 @@ describe('the reader of routes', () => {
         link: 'up',
         pathInterface: 'eth0',
       },
+    ]);
+  });
+
+  test('takes the next hops of an IPv6 route apart, of which only the first has its protocol shown', async () => {
+    const hops = '[{"gateway":"fe80::1","dev":"bond0"},{"gateway":"fe80::2","dev":"bond1"}]';
+    const route = `{"dst":"2001:db8::1","protocol":"121","metric":1024,"nexthops":${hops}}`;
+    const { run } = ip({ stdout: [`[${route}]`, LINK, '[]'].join('\n') });
+    const [found] = await routeReader(run, 0)([query('2001:db8::1')]);
+    expect(found?.routes).toMatchObject([
+      { gateway: 'fe80::1', device: 'bond0', protocol: 121, metric: 1024, isBehind: false },
+      { gateway: 'fe80::2', device: 'bond1', metric: 1024, isBehind: true },
     ]);
   });
 
