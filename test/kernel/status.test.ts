@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Finished } from '../support/child.ts';
 import { DnsSite } from '../support/dns-site.ts';
@@ -108,6 +108,54 @@ describe('ha-status', () => {
       expect({ args, exitCode, stderr }).toEqual({ args, exitCode: 3, stderr: '' });
       expect(stdout).toMatch(/^ANYCAST UNKNOWN - [^\n|]+\n$/);
     }
+  });
+
+  test('shows configurations whose passes leave no state', async () => {
+    const folder = `${site.folder}/conf.d`;
+    mkdirSync(folder);
+    const configured = (...args: readonly string[]): Promise<Finished> =>
+      status('--config-dir', folder, ...args);
+    writeFileSync(`${folder}/check.toml`, 'query = [". SOA"]\n'); // only checks: leaves none anyway
+    writeFileSync(`${folder}/notes.txt`, '[');
+    expect(await configured()).toMatchObject({ exitCode: 0, stderr: '' });
+
+    writeFileSync(`${folder}/web.toml`, `address = "${V4}"\n`);
+    const idle = await configured();
+    expect(idle).toMatchObject({ exitCode: 1, stderr: '' });
+    expect(idle.stdout).toMatch(
+      /\nweb +withdrawn .*\n +! nothing has run \S+web\.toml since boot: systemctl enable --now PROBE@web\.timer\n/,
+    );
+    expect(idle.stdout).not.toMatch(/check|notes/);
+    const plugin = await configured('--plugin');
+    expect(plugin.exitCode).toBe(1);
+    expect(plugin.stdout).toMatch(/^ANYCAST WARNING - web: nothing has run /);
+    expect(await configured('web')).toMatchObject({ exitCode: 1 });
+
+    writeFileSync(`${folder}/web.toml`, `address = [${V4}\n`);
+    const broken = await configured('--plugin');
+    expect(broken.exitCode).toBe(2);
+    expect(broken.stdout).toMatch(/^ANYCAST CRITICAL - web: \S+web\.toml: line 1, column \d+: /);
+
+    writeFileSync(`${folder}/web.toml`, `address = "${V4}"\nrise = 1\n`);
+    await site.probe(['--config', `${folder}/web.toml`]);
+    expect(await configured('--plugin')).toMatchObject({ exitCode: 0 });
+  });
+
+  test('shows an instance that is suspended before its first pass, and ha-resume ends it', async () => {
+    mkdirSync(`${site.stateDir}/claims`, { recursive: true });
+    symlinkSync('early', `${site.stateDir}/claims/${V4}`);
+    const suspended = ['early', '--drain', '0s'];
+    const suspend = await run('ha-suspend', site.args(suspended), { namespace: site.namespace });
+    expect(suspend.exitCode).toBe(0);
+    rmSync(`${site.stateDir}/claims/${V4}`);
+    rmSync(`${site.stateDir}/early.json`);
+    const { exitCode, stdout } = await status();
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/\nearly +suspended .*\n +suspended by manual, maintenance, since /);
+    expect(stdout).not.toContain('!');
+    const resumed = await run('ha-resume', site.args(['--all']), { namespace: site.namespace });
+    expect(resumed.stderr).toMatch(/early: resumed by /);
+    expect((await status()).stdout).toBe('no instance has run here since boot\n');
   });
 
   test('raises no alarm of an instance that is coming back', async () => {

@@ -4,16 +4,18 @@ import { RESOLVERS, startResolver, startRootServer } from '../support/dns-server
 import { run } from '../support/executable.ts';
 import { Namespace } from '../support/namespace.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
+import { until } from '../support/until.ts';
 
 describe.each(RESOLVERS)('$name', (resolver) => {
   let folder: string;
   let namespace: Namespace;
   let daemon: Daemon;
+  let origin: Daemon;
 
   beforeAll(async () => {
     folder = createTemporaryFolder();
     namespace = await Namespace.create();
-    await startRootServer(namespace, folder);
+    origin = await startRootServer(namespace, folder);
     daemon = await startResolver(resolver, namespace, folder);
   });
 
@@ -86,6 +88,22 @@ describe.each(RESOLVERS)('$name', (resolver) => {
   test('adds signatures where they are asked for', async () => {
     expect(await probe('--dnssec', '--answer', '^. RRSIG SOA 13 ')).toMatch(/^0 up: /);
     expect(await probe('--answer', '^. RRSIG SOA 13 ')).toMatch(/^2 down \(wrong-answer\): /);
+  });
+
+  test('answers new names of an unsigned wildcard for no longer than its origin lives', async () => {
+    const names = '{nonce}.probe';
+    const missing = ['--query', '{nonce}.lab', '--rcode', 'NXDOMAIN'];
+    const answer = ['--query', names, '--answer', 'A 192.0.2.99'];
+    expect(await probe(...answer)).toBe(`0 up: ${S} ${names}. A: NOERROR, 1 answer in N ms`);
+    await probe(...missing, '--dnssec');
+    origin.freeze();
+    expect(await probe(...answer)).toMatch(/^2 down /);
+    // From its cache it proves that there is no such name (RFC 8198): the origin is dead all the same.
+    if (resolver.name === 'Unbound') {
+      expect(await probe(...missing, '--dnssec', '--require-flag', 'ad')).toMatch(/^0 up: /);
+    }
+    origin.thaw();
+    await until('the origin', async () => (await probe(...answer)).startsWith('0 up'));
   });
 
   test('validates and fails what is bogus, or does neither', async () => {

@@ -14,6 +14,14 @@ a.root.lab. A   ${ROOT_SERVER}
 ok.lab.     A   192.0.2.99
 bogus.lab.  A   192.0.2.66
 big.lab.    TXT ${`"${'x'.repeat(200)}" `.repeat(10)}
+probe.      NS  a.root.lab.
+`;
+
+/** A zone that is not signed, in which every name exists. */
+const WILDCARD_ZONE = `$TTL 5
+probe.   SOA a.root.lab. hostmaster.root.lab. 2024010101 1800 900 604800 5
+probe.   NS  a.root.lab.
+*.probe. A   192.0.2.99
 `;
 
 const HINTS = `. 3600 NS a.root.lab.\na.root.lab. 3600 A ${ROOT_SERVER}\n`;
@@ -26,6 +34,7 @@ export async function startRootServer(namespace: Namespace, folder: string): Pro
   const inFolder = { cwd: folder };
   writeFileSync(path.join(folder, 'root.zone'), ZONE);
   writeFileSync(path.join(folder, 'root.hints'), HINTS);
+  writeFileSync(path.join(folder, 'probe.zone'), WILDCARD_ZONE);
   await mustRun('dnssec-keygen', ['-q', '-a', 'ECDSAP256SHA256', '-f', 'KSK', '.'], inFolder);
   const signing = ['-z', '-S', '-o', '.', '-f', 'root.signed', 'root.zone'];
   await mustRun('dnssec-signzone', signing, inFolder);
@@ -47,6 +56,9 @@ remote-control:
 zone:
   name: "."
   zonefile: root.signed
+zone:
+  name: "probe."
+  zonefile: probe.zone
 `;
   writeFileSync(path.join(folder, 'nsd.conf'), configuration);
   return Daemon.start({

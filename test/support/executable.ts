@@ -50,6 +50,7 @@ export async function start(
     LANG: 'C.UTF-8',
     // What this machine itself has suspended across reboots is no affair of a test.
     ANYCAST_HA_PERSIST_DIR: '/nonexistent/anycast-ha',
+    ANYCAST_HA_CONFIG_DIR: '/nonexistent/anycast-ha',
     ...options.env,
   };
   const childOptions = {

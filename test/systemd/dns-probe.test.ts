@@ -117,6 +117,59 @@ describe('a timer of a probe', () => {
   });
 });
 
+describe('ha-status tells of an instance', () => {
+  async function told(instance: string): Promise<{ exitCode: number | null; stdout: string }> {
+    const { exitCode, stdout } = await machine.run('ha-status', instance);
+    return { exitCode, stdout };
+  }
+
+  test.each([
+    ['with a mistake in its configuration', 'address = "192.0.2.9"\nrize = 1\n', 78],
+    ['whose address another one has', 'address = "192.0.2.1"\n', 78],
+  ])('%s, with the exit status and where to look', async (_, text, status) => {
+    machine.configure('wrong', text);
+    const service = 'dns-probe@wrong.service';
+    await machine.must('systemctl', 'start', 'dns-probe@wrong.timer');
+    await until('a pass', async () => (await machine.property(service, 'Result')) === 'exit-code');
+    expect(await told('wrong')).toMatchObject({
+      exitCode: 1,
+      stdout: expect.stringContaining(
+        `! its passes fail (exit status ${status}): journalctl -u ${service}\n`,
+      ) as string,
+    });
+    const plugin = await machine.run('ha-status', '--plugin');
+    expect(plugin.exitCode).toBe(2);
+    expect(plugin.stdout).toMatch(/^ANYCAST CRITICAL - .*wrong: its passes fail/);
+    await machine.must('systemctl', 'stop', 'dns-probe@wrong.timer');
+    await machine.must('systemctl', 'reset-failed', service);
+    await machine.must('rm', '/etc/anycast-ha/wrong.toml');
+  });
+
+  test('whose timer is not enabled, or was stopped', async () => {
+    machine.configure('idle', 'address = "192.0.2.9"\nrise = 1\n');
+    expect((await told('idle')).stdout).toContain('! nothing has run /etc/anycast-ha/idle.toml');
+    await machine.must('systemctl', 'start', 'dns-probe@idle.timer');
+    await untilAdvertised(machine, [...ADDRESSES, '192.0.2.9/32']);
+    await until('two passes', async () => (await told('idle')).exitCode === 0);
+    const passes = async (): Promise<number> =>
+      (
+        JSON.parse((await machine.run('ha-status', '--json', 'idle')).stdout) as {
+          interval_seconds: number | null;
+        }
+      ).interval_seconds ?? 0;
+    await until('the interval', async () => (await passes()) > 0);
+    await machine.must('systemctl', 'stop', 'dns-probe@idle.timer');
+    await until('the silence', async () => (await told('idle')).exitCode === 1, {
+      timeoutMs: 60_000,
+    });
+    expect((await told('idle')).stdout).toMatch(/! (?:nothing|its timer does not run|no pass for)/);
+    await machine.must(
+      ...['dns-probe', '--config', '/etc/anycast-ha/idle.toml', '--withdraw', '--drain', '0'],
+    );
+    await machine.must('rm', '/etc/anycast-ha/idle.toml');
+  });
+});
+
 describe('a pass that does not go well', () => {
   /** An instance whose pass lasts a minute, because the resolver is frozen. */
   async function startSlowInstance(limit: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { KnownConfiguration } from '../pass/silence.ts';
 import type { Configurations, ConfiguredInstance } from '../pass/pass-ports.ts';
 import { ConfigurationError, errnoOf, messageOf } from '../system/errors.ts';
 import { parseAddress } from '../system/ip-address.ts';
@@ -19,6 +20,24 @@ export function configurationsFor(ownUid: number): Configurations {
         }
       }),
   };
+}
+
+/**
+ * The instances of a folder of configurations that have something to advertise, and those whose
+ * file no pass can read. One that we may not read ourselves tells us nothing.
+ */
+export function knownConfigurations(folder: string, ownUid: number): readonly KnownConfiguration[] {
+  return configurationsIn(folder).flatMap((path): KnownConfiguration | [] => {
+    try {
+      const found = configuredInstance(path, ownUid);
+      if (found === undefined || found.places.length === 0) return [];
+      return { path, instance: found.instance, problem: undefined };
+    } catch (error) {
+      if (!(error instanceof ConfigurationError)) throw error;
+      if (errnoOf(error.cause) === 'EACCES') return [];
+      return { path, instance: instanceOfFile(path), problem: error.message };
+    }
+  });
 }
 
 /** The paths of all configurations in a folder, sorted; none where it cannot be read. */

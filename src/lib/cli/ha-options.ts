@@ -1,6 +1,6 @@
 import { generalOptions } from './common-options.ts';
 import { flag, optional, value } from './option.ts';
-import { duration, instanceName, positiveDuration, text } from './value-parsers.ts';
+import { directory, duration, instanceName, positiveDuration, text } from './value-parsers.ts';
 
 const WHICH = 'Which';
 const HOW = 'How';
@@ -88,6 +88,11 @@ export const resumeOptions = {
 
 /** The options of ha-status. */
 export const statusOptions = {
+  'config-dir': value(directory, {
+    group: WHICH,
+    default: '/etc/anycast-ha',
+    describe: 'Folder of configurations: those whose passes leave no state are shown, too.',
+  }),
   watch: flag({
     group: HOW,
     configurable: false,

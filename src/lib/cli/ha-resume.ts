@@ -1,4 +1,4 @@
-import { selectInstances } from '../pass/known-instances.ts';
+import { knownInstances, selectInstances } from '../pass/known-instances.ts';
 import { awaitAdvertised, resumeInstance } from '../pass/resume.ts';
 import { formatDuration } from '../system/duration.ts';
 import { ExitStatus } from '../system/exit-status.ts';
@@ -25,7 +25,8 @@ export async function haResume(
   const names = namedInstances(operands, values.all);
   const kept = keepNotices(output);
   const context = nodeContext(values, kept.log);
-  const instances = selectInstances(names, values.all, context);
+  const known = knownInstances(context);
+  const instances = values.all ? known : selectInstances(names, known);
   const holder = values.everyone ? undefined : values.by;
   const who = currentLogin();
   for (const instance of instances) resumeInstance(instance, holder, who, context);

@@ -1,7 +1,8 @@
-import { runningInstances, selectInstances } from '../pass/known-instances.ts';
-import { readStatus, type InstanceStatus } from '../pass/status.ts';
+import { knownInstances, selectInstances } from '../pass/known-instances.ts';
+import { readStatuses, type InstanceStatus } from '../pass/status.ts';
 import { sleep } from '../system/clock.ts';
 import { ExitStatus } from '../system/exit-status.ts';
+import { knownConfigurations } from './configured-instances.ts';
 import type { statusOptions } from './ha-options.ts';
 import { nodeContext } from './node-context.ts';
 import type { Values } from './option.ts';
@@ -27,11 +28,11 @@ export async function haStatus(
 ): Promise<number> {
   const context = nodeContext(values, output);
   const look = async (): Promise<readonly InstanceStatus[]> => {
-    const names =
-      positional.length === 0
-        ? runningInstances(context)
-        : selectInstances(positional, false, context);
-    return Promise.all(names.map((name) => readStatus(name, context)));
+    const configurations = knownConfigurations(values['config-dir'], context.ownUid);
+    const configured = configurations.map(({ instance }) => instance);
+    const known = [...new Set([...knownInstances(context), ...configured])].sort();
+    const names = positional.length === 0 ? known : selectInstances(positional, known);
+    return readStatuses(names, configurations, context);
   };
   const show = (statuses: readonly InstanceStatus[]): string =>
     values.json

@@ -1,4 +1,4 @@
-import { selectInstances } from '../pass/known-instances.ts';
+import { knownInstances, runningInstances, selectInstances } from '../pass/known-instances.ts';
 import type { NodeContext } from '../pass/node-context.ts';
 import type { SuspensionRequest } from '../pass/hold.ts';
 import { suspendInstances } from '../pass/suspend.ts';
@@ -61,7 +61,9 @@ async function suspendAsAsked(
     who,
     replace: values.replace,
   };
-  const instances = selectInstances(names, values.all, context);
+  const instances = values.all
+    ? runningInstances(context)
+    : selectInstances(names, knownInstances(context));
   if (instances.length === 0) output.warning('no instance runs here: nothing is suspended');
   const [command, ...args] = operands.rest;
   if (command !== undefined) {

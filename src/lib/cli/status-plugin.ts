@@ -34,7 +34,7 @@ export function pluginStatus(statuses: readonly InstanceStatus[]): {
 function judge(status: InstanceStatus): { readonly level: number; readonly why: string } {
   const { state, suspensions, inconsistent } = status;
   const [first] = inconsistent;
-  if (first !== undefined) return { level: CRITICAL, why: first };
+  if (first !== undefined) return { level: status.neverRan ? WARNING : CRITICAL, why: first };
   if (suspensions.length > 0) {
     return {
       level: WARNING,

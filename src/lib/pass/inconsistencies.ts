@@ -12,7 +12,9 @@ const LEEWAY_MS = 5000;
 export function inconsistencies(status: Omit<InstanceStatus, 'inconsistent'>): readonly string[] {
   const { state, gap, suspensions } = status;
   const found: string[] = [];
-  if (gap !== undefined) found.push(gapMessage(gap).split(':')[0] ?? '');
+  // One that is suspended before its first pass is as somebody wants it.
+  const isAwaited = gap === 'missing' && suspensions.length > 0;
+  if (gap !== undefined && !isAwaited) found.push(gapMessage(gap).split(':')[0] ?? '');
   for (const { holder } of suspensions.filter(({ unreadable }) => unreadable)) {
     found.push(`the suspension by ${holder} cannot be read: it counts`);
   }
@@ -23,6 +25,11 @@ export function inconsistencies(status: Omit<InstanceStatus, 'inconsistent'>): r
     ...misplaced(state, status),
     ...lateDrain(state, status),
   ];
+}
+
+/** Whether passes came, and come no more. */
+export function isLate(state: InstanceState, now: InstanceStatus['now']): boolean {
+  return latePass(state, { now }).length > 0;
 }
 
 function latePass(state: InstanceState, { now }: Pick<InstanceStatus, 'now'>): readonly string[] {

@@ -22,20 +22,24 @@ export function runningInstances({ stateDir, ownUid }: Folders): readonly string
   return [...new Set([...states, ...claimedInstances(claims)])].sort();
 }
 
+/** Those, and all that are suspended: one may be so before its first pass. Throws as above. */
+export function knownInstances(folders: Folders): readonly string[] {
+  const suspended = suspendedInstances(suspensionFolders(folders));
+  return [...new Set([...runningInstances(folders), ...suspended])].sort();
+}
+
 /**
  * The instances that were asked for.
  *
- * @param names as given; none with `all` means all that run here
+ * @param names as given
+ * @param instances all that there are
  * @throws NoSuchInstanceError for a name that left no trace on this node, which lists those that did
  */
 export function selectInstances(
   names: readonly string[],
-  all: boolean,
-  folders: Folders,
+  instances: readonly string[],
 ): readonly string[] {
-  const running = runningInstances(folders);
-  if (all) return running;
-  const known = new Set([...running, ...suspendedInstances(suspensionFolders(folders))]);
+  const known = new Set(instances);
   const stranger = names.find((name) => !known.has(name));
   if (stranger === undefined) return [...new Set(names)];
   const others = known.size === 0 ? 'none ran yet' : `known are ${[...known].sort().join(', ')}`;

@@ -1,11 +1,14 @@
+import { existsSync } from 'node:fs';
 import { lockHolder } from '../state/lock.ts';
 import type { InstanceState, Place } from '../state/instance-state.ts';
 import { readState, type StateGap } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
 import type { ActiveSuspension } from '../state/suspension-record.ts';
 import type { Moment } from '../system/clock.ts';
-import { inconsistencies } from './inconsistencies.ts';
+import { readPassUnits } from '../system/systemd-units.ts';
+import { inconsistencies, isLate } from './inconsistencies.ts';
 import type { NodeContext } from './node-context.ts';
+import { whySilent, type KnownConfiguration } from './silence.ts';
 import { readSuspensions } from './suspension-reading.ts';
 
 /** What is known of an instance in this moment. */
@@ -22,8 +25,51 @@ export interface InstanceStatus {
   readonly passUnderWay: number | undefined;
   /** How long the kernel still keeps the addresses; undefined: out, or for ever in. */
   readonly leaseLeftMs: number | undefined;
+  /** Whether no pass has come since boot, and nothing is known to hinder it. */
+  readonly neverRan: boolean;
   /** What does not fit together, each in a few words. */
   readonly inconsistent: readonly string[];
+}
+
+/**
+ * Looks at instances. Where one leaves no state, or no passes come any more, systemd is asked why.
+ *
+ * @param configurations of this node, whether or not their passes ever ran
+ * @throws KernelError when the kernel cannot be read
+ */
+export async function readStatuses(
+  instances: readonly string[],
+  configurations: readonly KnownConfiguration[],
+  context: NodeContext,
+): Promise<readonly InstanceStatus[]> {
+  const statuses = await Promise.all(instances.map((name) => readStatus(name, context)));
+  const silent = statuses.filter(isSilent).map(({ instance }) => instance);
+  if (silent.length === 0) return statuses;
+  const units = await readPassUnits(context.run, silent);
+  return statuses.map((status) => {
+    const { instance, state } = status;
+    if (!isSilent(status)) return status;
+    const unit = units.get(instance);
+    const configuration = configurations.find((file) => file.instance === instance);
+    const sourceIsGone = typeof state?.source === 'string' && !existsSync(state.source);
+    const why = whySilent(instance, state !== undefined, configuration, unit, sourceIsGone);
+    return why === undefined
+      ? status
+      : {
+          ...status,
+          neverRan:
+            status.gap === 'missing' &&
+            configuration?.problem === undefined &&
+            unit?.failure === undefined,
+          inconsistent: [why, ...status.inconsistent],
+        };
+  });
+}
+
+/** Whether no pass leaves a state: none ever did, or none does any more. */
+function isSilent({ gap, state, now, suspensions }: InstanceStatus): boolean {
+  if (state === undefined) return gap === 'missing' && suspensions.length === 0;
+  return gap === 'expired' || isLate(state, now);
 }
 
 /**
@@ -31,7 +77,7 @@ export interface InstanceStatus {
  *
  * @throws KernelError when the kernel cannot be read
  */
-export async function readStatus(instance: string, context: NodeContext): Promise<InstanceStatus> {
+async function readStatus(instance: string, context: NodeContext): Promise<InstanceStatus> {
   const { clock, ownUid } = context;
   const paths = instancePaths(context.stateDir, instance);
   const reading = readState(paths.state, clock.now());
@@ -56,6 +102,7 @@ export async function readStatus(instance: string, context: NodeContext): Promis
     suspensions: suspended.active,
     passUnderWay: lockHolder(paths.lock)?.pid,
     leaseLeftMs: leaseLeft(state, now),
+    neverRan: false,
   };
   const unreadable = suspended.error === undefined ? [] : [suspended.error.message];
   const obstacle = view.obstacle === undefined ? [] : [view.obstacle];
