@@ -1,5 +1,7 @@
+import { accessSync, constants } from 'node:fs';
 import * as v from 'valibot';
 import type { RunCommand } from '../system/command.ts';
+import { errnoOf } from '../system/errors.ts';
 
 /** How FRR's OSPF on this node goes about a change, for the addresses of one family. */
 export interface OspfTimers {
@@ -23,12 +25,21 @@ const SUMMARIES = v.object({
 /** No longer than the default drain: `ha-suspend` waits that long in any case. */
 const ASKING_MS = 5000;
 
+/** Where FRR's own files are, which are those of its user and group. */
+const FRR_FOLDER = '/etc/frr';
+
 /**
  * Asks FRR, by vtysh, for the timers of OSPF on this node. Takes five seconds at most.
  *
+ * @param folder of FRR's files: where we may not read them, as root in a sandbox may not, vtysh is
+ *   not tried, for all it does is complain to the system's log
  * @returns none where there is no vtysh, no permission, no OSPF, or an answer that is not understood
  */
-export async function readOspfTimers(run: RunCommand): Promise<readonly OspfTimers[]> {
+export async function readOspfTimers(
+  run: RunCommand,
+  folder = FRR_FOLDER,
+): Promise<readonly OspfTimers[]> {
+  if (isClosed(folder)) return [];
   const ask = async (command: string): Promise<unknown> => {
     const asked = ['-c', `${command} json`];
     const { exitCode, stdout } = await run('vtysh', asked, { timeoutMs: ASKING_MS });
@@ -53,6 +64,15 @@ export async function readOspfTimers(run: RunCommand): Promise<readonly OspfTime
     timers.push({ family: 6, delayMs, holdMs, interArea: new Set() });
   }
   return timers;
+}
+
+function isClosed(folder: string): boolean {
+  try {
+    accessSync(folder, constants.R_OK | constants.X_OK);
+    return false;
+  } catch (error) {
+    return errnoOf(error) === 'EACCES';
+  }
 }
 
 function jsonOf(text: string): unknown {
