@@ -8,8 +8,8 @@ void runProbeProgram({
   table: radiusOptions,
   examples: [
     {
-      command: 'radius-probe --secret-file /etc/anycast-ha/radius.secret',
-      meaning: 'asks the status server on 127.0.0.1:18120 and prints the verdict',
+      command: 'radius-probe --server 127.0.0.1:18121 --secret-file /etc/anycast-ha/radius.secret',
+      meaning: 'asks the status server of the example and prints the verdict',
     },
     {
       command:

@@ -19,12 +19,6 @@ beforeAll(async () => {
   lab = await Lab.up(`kernel${process.pid}`, { nodes: 'kernel', method: 'none' });
   await lab.exec('client', 'ip', ['address', 'add', `${HOST.v4}/32`, 'dev', 'lo']);
   for (const [index, node] of NODES.entries()) await addTunnel(node, index + 1);
-  for (const router of ['r1', 'r2', 'r3'] as const) {
-    await lab.routing[router].configure([
-      `ip prefix-list DNS4 seq 20 permit ${HOST.v4}/32`,
-      `ipv6 prefix-list DNS6 seq 20 permit ${HOST.v6}/128`,
-    ]);
-  }
   const listen = "require('node:net').createServer().listen(80, '::')";
   const inside = ['netns', 'exec', namespaceOf(lab.name, 'client'), process.execPath, '-e', listen];
   server = startDetached(path.join(lab.folder, 'host.log'), 'ip', inside);

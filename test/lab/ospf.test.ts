@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -234,8 +234,10 @@ async function withSecondService(
     await lab.routing[router].configure([`ip prefix-list DNS4 seq 10 ${second}`]);
   }
   const folder = path.join(lab.folder, 'near/syslog');
-  const configuration = path.join(ROOT, 'scripts/examples/syslog-ng/probe.conf');
-  expect(readFileSync(configuration, 'utf8')).toContain('5514');
+  const example = path.join(ROOT, 'scripts/examples/syslog-ng/probe.conf');
+  const configuration = path.join(folder, 'syslog-ng.conf');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(configuration, `@version: 3.38\n@include "${example}"\n`);
   const inside = ['netns', 'exec', namespaceOf(lab.name, 'near')];
   const daemon = startDetached(path.join(folder, 'log'), 'ip', [
     ...[...inside, 'syslog-ng', '--foreground', '--no-caps', '--cfgfile', configuration],

@@ -11,6 +11,8 @@ import { createTemporaryFolder, removeTemporaryFolder } from '../support/tempora
 
 const folder = createTemporaryFolder();
 const statusSecret = secretFile('status', 'foobar\n');
+/** How the example's status server is asked. */
+const STATUS = ['--server', '127.0.0.1:18121', '--secret-file', statusSecret];
 const loginSecret = secretFile('login', LOGIN_SECRET);
 const otherSecret = secretFile('other', 'something else');
 const password = secretFile('password', `${PASSWORD}\n`);
@@ -60,9 +62,9 @@ describe('one question', () => {
   const login = ['--mode', 'auth', '--secret-file', loginSecret, '--user', 'probe'];
 
   test('the status server of the example is up', async () => {
-    expect(await outcomeOf('--secret-file', statusSecret)).toEqual({
+    expect(await outcomeOf(...STATUS)).toEqual({
       exitCode: 0,
-      stdout: 'up: Status-Server to 127.0.0.1:18120: Access-Accept\n',
+      stdout: 'up: Status-Server to 127.0.0.1:18121: Access-Accept\n',
       stderr: '',
     });
   });
@@ -76,7 +78,7 @@ describe('one question', () => {
   });
 
   test('a wrong secret is silence, and the message says that it may be one', async () => {
-    const { exitCode, stdout, stderr } = await outcomeOf('--secret-file', otherSecret);
+    const { exitCode, stdout, stderr } = await outcomeOf(...STATUS, '--secret-file', otherSecret);
     expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: '' });
     expect(stdout).toMatch(
       /^down \(timeout\): .*no answer in time \(a wrong secret looks the same/,
@@ -171,7 +173,7 @@ describe('a server older than the answer to CVE-2024-3596', () => {
   });
 
   test('is believed about its status, and not where more is demanded', async () => {
-    const status = ['--secret-file', statusSecret, '--attempts', '1'];
+    const status = [...STATUS, '--attempts', '1'];
     expect((await probe(namespace, ...status)).exitCode).toBe(0);
     const more = await probe(namespace, ...status, '--require-message-authenticator', 'yes');
     expect(more.exitCode).toBe(2);
@@ -193,7 +195,8 @@ describe('the service address follows the server', () => {
   /** Two passes, so that rise and fall are reached. */
   async function passes(secret = statusSecret): Promise<{ exits: unknown[]; kernel: string[] }> {
     const args = [
-      ...['--address', '192.0.2.1', '--address', '2001:db8::1', '--secret-file', secret],
+      ...['--address', '192.0.2.1', '--address', '2001:db8::1'],
+      ...['--server', '127.0.0.1:18121', '--secret-file', secret],
       ...['--state-dir', path.join(folder, 'state'), '--persist-dir', path.join(folder, 'persist')],
       ...['--timeout', '500ms', '--retry-delay', '50ms', '--drain', '0s'],
     ];

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Daemon } from '../support/daemon.ts';
 import { run } from '../support/executable.ts';
@@ -55,7 +56,7 @@ const KINDS: readonly Kind[] = [
     tcp: syslogNgTcp.replace('"127.0.0.1" transport("tcp")', '"127.0.0.1" transport("udp")'),
     counted: 'tcp://127.0.0.1:5516',
     backOverTcp: syslogNg.replace('"127.0.0.1" transport("udp")', '"127.0.0.1" transport("tcp")'),
-    unix: readSyslogExample('syslog-ng/probe-unix.conf').replace('"/dev/log"', `"${socketPath}"`),
+    unix: `source s_src { unix-dgram("${socketPath}"); };\n${readSyslogExample('syslog-ng/probe-unix.conf')}`,
   },
   {
     name: 'rsyslog',
@@ -65,10 +66,7 @@ const KINDS: readonly Kind[] = [
     tcp: rsyslog,
     counted: TCP,
     backOverTcp: rsyslog.replace('protocol="udp"', 'protocol="tcp"'),
-    unix: readSyslogExample('rsyslog/probe-unix.conf').replace(
-      'load="imuxsock"',
-      `load="imuxsock" SysSock.Name="${socketPath}"`,
-    ),
+    unix: `module(load="imuxsock" SysSock.Name="${socketPath}")\n${readSyslogExample('rsyslog/probe-unix.conf')}`,
   },
 ];
 
@@ -156,6 +154,18 @@ describe.each(KINDS)('one question to $name', (kind) => {
     }
   });
 
+  test('that comes back over TCP is up soon after a moment in which the daemon hung', async () => {
+    const daemon = await start(kind.backOverTcp);
+    const args = ['--listen', 'tcp://127.0.0.1:5515', '--timeout', '3s'];
+    expect((await ask(...args)).exitCode).toBe(0);
+    daemon.freeze();
+    expect((await ask(...args)).exitCode).toBe(2);
+    daemon.thaw();
+    // What it got meanwhile goes to a listener that is gone.
+    await sleep(500);
+    await until('up again', async () => (await ask(...args)).exitCode === 0, { timeoutMs: 10_000 });
+  });
+
   test('over the unix socket is up, and down when the daemon hangs or is gone', async () => {
     const daemon = await start(kind.unix, 'unix');
     const args = ['--send', `unix:${socketPath}`];
@@ -202,6 +212,35 @@ describe.each(KINDS)('one question to $name', (kind) => {
     });
     holder.signal('SIGKILL');
     await holder.finished;
+  });
+});
+
+describe('a framing that the driver of syslog-ng does not take', () => {
+  test.each([
+    ['lf', 'tcp://127.0.0.1:5516', 'octet-counting'],
+    ['octet-counting', TCP, 'lf'],
+  ])('%s to %s is a timeout that names %s', async (framing, target, other) => {
+    const namespace = await Namespace.create();
+    try {
+      await startSyslogNg({
+        namespace,
+        folder: path.join(folder, 'framing', framing),
+        configuration: syslogNgTcp,
+        ready: () => isListening(namespace, 'tcp', '127.0.0.1:5516'),
+      });
+      const back = 'tcp://127.0.0.1:5515';
+      const args = ['--send', target, '--listen', back, '--attempts', '1', '--framing'];
+      const asked = await run('syslog-probe', [...args, framing, '--timeout', '500ms'], {
+        namespace,
+      });
+      expect(asked.stdout).toBe(
+        `down (timeout): ${target} to ${back}: the message did not come back in time (or the daemon expects --framing ${other})\n`,
+      );
+      const right = await run('syslog-probe', [...args, other, '--timeout', '3s'], { namespace });
+      expect(right.exitCode).toBe(0);
+    } finally {
+      await namespace.dispose();
+    }
   });
 });
 

@@ -110,13 +110,17 @@ export class BootedSystemd {
     this.write(`/etc/anycast-ha/${instance}.toml`, toml);
   }
 
-  /** Installs this tree with scripts/install. */
-  async install(): Promise<void> {
+  /**
+   * Installs this tree with scripts/install.
+   *
+   * @param node what the executables run with: the tests' own, or one that the machine has
+   */
+  async install(node = process.execPath): Promise<void> {
     const { exitCode, stderr } = await runCommand(path.join(ROOT, 'scripts/install'), [
       '--destdir',
       this.root.path('/'),
       '--node',
-      process.execPath,
+      node,
     ]);
     if (exitCode !== 0) throw new Error(`scripts/install: ${stderr}`);
   }

@@ -11,7 +11,7 @@ export const LOGIN_SECRET = 'testing123';
 export const PASSWORD = 'right horse';
 
 /**
- * A small server around the examples: the status server on port 18120 as it is shipped, logins on
+ * A small server around the examples: the status server on port 18121 as it is shipped, logins on
  * 1812 and accounting on 1813, with one user `probe`, and one user `token` who is challenged.
  *
  * @param signed whether the site uses the example that adds a Message-Authenticator
@@ -127,8 +127,8 @@ export async function startFreeradius(
     program: 'freeradius',
     args: ['-f', '-l', 'stdout', '-d', folder],
     ready: async () => {
-      const { stdout } = await namespace.exec('ss', ['-Huln', 'sport = :18120']);
-      return stdout.includes(':18120');
+      const { stdout } = await namespace.exec('ss', ['-Huln', 'sport = :18121']);
+      return stdout.includes(':18121');
     },
   });
 }

@@ -27,7 +27,8 @@ export function startSyslogNg({
   configuration,
   ready,
 }: SyslogSetup): Promise<Daemon> {
-  const file = writeConfiguration(folder, configuration);
+  // The examples are for its conf.d, where only the main file names the version.
+  const file = writeConfiguration(folder, `@version: 3.38\n${configuration}`);
   return Daemon.start({
     namespace,
     program: 'syslog-ng',

@@ -6,7 +6,7 @@ import type { Prepared } from './probe-program.ts';
 import { readSecretFile } from './secret-file.ts';
 import { endpoint, file, oneOf, text } from './value-parsers.ts';
 
-/** 18120 is where the example's status server listens; the others are IANA's. */
+/** 18120 is this program's own; the others are IANA's. */
 const DEFAULT_PORTS = { status: 18_120, auth: 1812, accounting: 1813 } as const;
 
 /** RFC 2865 section 5.2. */

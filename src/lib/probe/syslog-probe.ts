@@ -5,7 +5,7 @@ import { randomHex } from '../system/random.ts';
 import { down, unknown, up, type Probe, type ProbeContext, type Verdict } from './probe.ts';
 import { verdictOfSocketError } from './socket-fault.ts';
 import { openSyslogListener, type ListenAddress, type SyslogListener } from './syslog-listener.ts';
-import type { SyslogFormat, SyslogPriority } from './syslog-message.ts';
+import type { SyslogFormat, SyslogFraming, SyslogPriority } from './syslog-message.ts';
 import { formatSendTarget, sendSyslogMessage, type SendTarget } from './syslog-sender.ts';
 
 export interface SyslogProbeOptions {
@@ -51,7 +51,8 @@ export const syslogProbe: Probe<SyslogProbeOptions> = async (options, { signal, 
       ),
     ]);
     if (verdict !== undefined) return verdict;
-    return verdictWithoutMessage(way, listener.heardOthers(), waitedMs, monotonicMs() - sentMs);
+    const heard = `${listener.heardOthers() ? ', only other messages' : ''}${framingHint(send)}`;
+    return verdictWithoutMessage(way, heard, waitedMs, monotonicMs() - sentMs);
   } finally {
     signal.removeEventListener('abort', end);
     end();
@@ -79,7 +80,7 @@ async function listenOnceFree(
 
 function verdictWithoutMessage(
   way: string,
-  heardOthers: boolean,
+  heard: string,
   waitedMs: number,
   listenedMs: number,
 ): Verdict {
@@ -87,8 +88,17 @@ function verdictWithoutMessage(
   if (waitedMs > listenedMs) {
     return unknown('port-in-use', `${way}: the port became free only after ${waitedMs} ms`);
   }
-  const others = heardOthers ? ', only other messages' : '';
-  return down('timeout', `${way}: the message did not come back in time${others}`);
+  return down('timeout', `${way}: the message did not come back in time${heard}`);
+}
+
+/**
+ * A daemon that marks the end of a message otherwise drops it, or waits for the rest of it, and says
+ * nothing either way: that is no different from one that hangs.
+ */
+function framingHint(send: SendTarget): string {
+  if (send.transport !== 'tcp') return '';
+  const other: SyslogFraming = send.framing === 'lf' ? 'octet-counting' : 'lf';
+  return ` (or the daemon expects --framing ${other})`;
 }
 
 function formatListenAddress({ transport, address, port }: ListenAddress): string {

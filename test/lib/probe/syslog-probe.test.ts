@@ -309,6 +309,22 @@ describe('over TCP', () => {
     expect((await ask({ ...target, framing: 'lf' })).verdict.status).toBe('up');
   });
 
+  test.each([
+    ['octet-counting', 'lf'],
+    ['lf', 'octet-counting'],
+  ] as const)(
+    'a message with framing %s that does not come back may want %s',
+    async (framing, other) => {
+      const daemon = await daemonOnTcp(() => undefined);
+      const target = { transport: 'tcp', address: LOOPBACK, port: daemon.port, framing } as const;
+      const { verdict } = await ask(target, { timeoutMs: 200 });
+      expect(verdict).toMatchObject({ status: 'down', reason: 'timeout' });
+      expect(verdict.detail).toMatch(
+        new RegExp(`did not come back in time \\(or the daemon expects --framing ${other}\\)$`),
+      );
+    },
+  );
+
   test('a daemon that resets is down, and one that is absent', async () => {
     const daemon = await daemonOnTcp((_, connection) => connection.resetAndDestroy());
     const target = { transport: 'tcp', address: LOOPBACK, framing: 'lf' } as const;
