@@ -4,6 +4,43 @@ import security from 'eslint-plugin-security';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
+/** Folders of src from the edge inwards; those on one line know nothing of one another. */
+const LAYERS = [
+  ['bin'],
+  ['cli'],
+  ['node'],
+  ['pass'],
+  ['probe'],
+  ['advertise', 'options'],
+  ['state'],
+  ['system'],
+];
+
+/** Imports point inwards: a folder is refused what lies on its own line or before it. */
+const arrows = LAYERS.flatMap((line, depth) =>
+  line.map((folder) => {
+    const refused = LAYERS.slice(0, depth + 1)
+      .flat()
+      .filter((other) => other !== folder);
+    return {
+      files: [folder === 'bin' ? 'src/bin/**' : `src/lib/${folder}/**`],
+      rules: {
+        'no-restricted-imports': [
+          'error',
+          {
+            patterns: [
+              {
+                regex: `^(?:\\.\\./)+(?:lib/)?(?:${['nowhere', ...refused].join('|')})/`,
+                message: `Imports point from the edge inwards: ${LAYERS.map((names) => names.join(', ')).join(' → ')}.`,
+              },
+            ],
+          },
+        ],
+      },
+    };
+  }),
+);
+
 /** Strict and typed. Every rule that is turned off says why. */
 export default defineConfig(
   { ignores: ['dist/'] },
@@ -38,7 +75,7 @@ export default defineConfig(
   },
   {
     // One process may run many instances at once: only the edge may touch process-wide state.
-    files: ['src/lib/{pass,probe,advertise,state}/**'],
+    files: ['src/lib/{node,pass,probe,advertise,options,state}/**'],
     rules: {
       'no-restricted-globals': [
         'error',
@@ -69,9 +106,10 @@ export default defineConfig(
       'no-script-url': 'error',
     },
   },
+  ...arrows,
   {
     // What is matched here is written by whoever calls us: an argument, a configuration.
-    files: ['src/lib/cli/**'],
+    files: ['src/lib/{cli,options,probe}/**'],
     rules: { 'regexp/no-super-linear-move': 'off' },
   },
   {

@@ -1,6 +1,6 @@
-import { dnsTable, prepareDns } from '../lib/cli/dns-options.ts';
+import { dnsTable, prepareDns } from '../lib/probe/dns/dns-options.ts';
 import { runProbeProgram } from '../lib/cli/run-probe-program.ts';
-import { probeDns } from '../lib/probe/dns-probe.ts';
+import { probeDns } from '../lib/probe/dns/dns-probe.ts';
 
 void runProbeProgram({
   name: 'dns-probe',

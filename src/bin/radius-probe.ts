@@ -1,6 +1,6 @@
-import { prepareRadius, radiusOptions } from '../lib/cli/radius-options.ts';
+import { prepareRadius, radiusOptions } from '../lib/probe/radius/radius-options.ts';
 import { runProbeProgram } from '../lib/cli/run-probe-program.ts';
-import { radiusProbe } from '../lib/probe/radius-probe.ts';
+import { radiusProbe } from '../lib/probe/radius/radius-probe.ts';
 
 void runProbeProgram({
   name: 'radius-probe',

@@ -1,6 +1,6 @@
 import { runProbeProgram } from '../lib/cli/run-probe-program.ts';
-import { prepareTcpRoute, tcpRouteTable } from '../lib/cli/tcp-route-options.ts';
-import { tcpConnect } from '../lib/probe/tcp-connect.ts';
+import { prepareTcpRoute, tcpRouteTable } from '../lib/probe/tcp-route/tcp-route-options.ts';
+import { tcpConnect } from '../lib/probe/tcp-route/tcp-route-probe.ts';
 
 void runProbeProgram({
   name: 'tcp-route-probe',

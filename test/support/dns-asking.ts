@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
-import type { DnsExpectation } from '../../src/lib/probe/dns-judge.ts';
-import { probeDns, type DnsOptions } from '../../src/lib/probe/dns-probe.ts';
-import { parseQuery, type QueryStyle } from '../../src/lib/probe/dns-query.ts';
+import type { DnsExpectation } from '../../src/lib/probe/dns/dns-judge.ts';
+import { probeDns, type DnsOptions } from '../../src/lib/probe/dns/dns-probe.ts';
+import { parseQuery, type QueryStyle } from '../../src/lib/probe/dns/dns-query.ts';
 import type { DownReason, Verdict } from '../../src/lib/probe/probe.ts';
 import type { Peer } from '../../src/lib/probe/udp-exchange.ts';
 import type { Log } from '../../src/lib/system/log.ts';

@@ -1,5 +1,5 @@
 import type { HelpSubject } from '../../src/lib/cli/help.ts';
-import { flag, list, optional, value } from '../../src/lib/cli/option.ts';
+import { flag, list, optional, value } from '../../src/lib/options/option.ts';
 import {
   directory,
   duration,
@@ -9,7 +9,7 @@ import {
   ipAddress,
   oneOf,
   someOf,
-} from '../../src/lib/cli/value-parsers.ts';
+} from '../../src/lib/options/value-parsers.ts';
 
 /** A program with an option of every kind. */
 export const exampleSubject = {

@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import type { Endpoint } from '../../src/lib/cli/value-parsers.ts';
+import type { Endpoint } from '../../src/lib/options/value-parsers.ts';
 
 /** An answer as its maker wants it: right unless told otherwise. Independent of the sources. */
 export interface FakeAnswer {

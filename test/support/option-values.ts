@@ -1,4 +1,4 @@
-import type { OptionTable, Values } from '../../src/lib/cli/option.ts';
+import type { OptionTable, Values } from '../../src/lib/options/option.ts';
 
 /** The values of a table's options: of the given texts, and else of the defaults. */
 export function optionValues<Table extends OptionTable>(

@@ -1,5 +1,5 @@
 import type { HelpSubject } from './help.ts';
-import type { Option } from './option.ts';
+import type { Option } from '../options/option.ts';
 
 export type Shell = 'bash' | 'zsh';
 

@@ -1,6 +1,12 @@
-import { generalOptions } from './common-options.ts';
-import { flag, optional, value } from './option.ts';
-import { directory, duration, instanceName, positiveDuration, text } from './value-parsers.ts';
+import { generalOptions } from '../options/common-options.ts';
+import { flag, optional, value } from '../options/option.ts';
+import {
+  directory,
+  duration,
+  instanceName,
+  positiveDuration,
+  text,
+} from '../options/value-parsers.ts';
 
 const WHICH = 'Which';
 const HOW = 'How';

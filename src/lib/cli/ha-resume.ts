@@ -1,13 +1,13 @@
-import { knownInstances, selectInstances } from '../pass/known-instances.ts';
-import { awaitAdvertised, resumeInstance } from '../pass/resume.ts';
+import { knownInstances, selectInstances } from '../node/known-instances.ts';
+import { awaitAdvertised, resumeInstance } from '../node/resume.ts';
 import { formatDuration } from '../system/duration.ts';
 import { ExitStatus } from '../system/exit-status.ts';
 import { currentLogin } from '../system/login.ts';
 import type { resumeOptions } from './ha-options.ts';
 import { nodeContext } from './node-context.ts';
-import type { Values } from './option.ts';
+import type { Values } from '../options/option.ts';
 import { isJournal, type Output } from './output.ts';
-import type { Operands } from './probe-program.ts';
+import type { Operands } from '../options/parse-arguments.ts';
 import { namedInstances } from './run-ha-program.ts';
 import { listenForSignals } from './signals.ts';
 import { keepNotices, tellSystemLog } from './system-log.ts';

@@ -1,13 +1,13 @@
-import { knownInstances, selectInstances } from '../pass/known-instances.ts';
-import { readStatuses, type InstanceStatus } from '../pass/status.ts';
+import { knownInstances, selectInstances } from '../node/known-instances.ts';
+import { readStatuses, type InstanceStatus } from '../node/status.ts';
 import { sleep } from '../system/clock.ts';
 import { ExitStatus } from '../system/exit-status.ts';
-import { knownConfigurations } from './configured-instances.ts';
+import { knownConfigurations } from '../options/configured-instances.ts';
 import type { statusOptions } from './ha-options.ts';
 import { nodeContext } from './node-context.ts';
-import type { Values } from './option.ts';
+import type { Values } from '../options/option.ts';
 import { write, type Output } from './output.ts';
-import type { Operands } from './probe-program.ts';
+import type { Operands } from '../options/parse-arguments.ts';
 import { listenForSignals } from './signals.ts';
 import { isAsItShouldBe, jsonStatus, renderStatus } from './status-text.ts';
 

@@ -1,6 +1,6 @@
 import { ExitStatus } from '../system/exit-status.ts';
-import type { Option, OptionTable } from './option.ts';
-import type { Example } from './probe-program.ts';
+import type { Option, OptionTable } from '../options/option.ts';
+import type { Example } from '../probe/probe-program.ts';
 
 /** What --help, --completion and the man page are about. */
 export interface HelpSubject {

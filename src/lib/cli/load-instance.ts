@@ -14,12 +14,13 @@ import { runCommand } from '../system/command.ts';
 import { ConfigurationError, UsageError } from '../system/errors.ts';
 import { isLoopback, type IpAddress } from '../system/ip-address.ts';
 import { isLostOnLoopback } from '../system/loopback.ts';
-import { addressProbeOptions, routeProbeOptions } from './common-options.ts';
-import { instanceOfFile } from './config-file.ts';
-import type { OptionTable, Values } from './option.ts';
-import type { Operands, ProbeProgram, RoutePlace } from './probe-program.ts';
-import { resolveOptions, type Source } from './resolve-options.ts';
-import { isName } from './value-parsers.ts';
+import { addressProbeOptions, routeProbeOptions } from '../options/common-options.ts';
+import { instanceOfFile } from '../options/config-file.ts';
+import type { OptionTable, Values } from '../options/option.ts';
+import type { ProbeProgram, RoutePlace } from '../probe/probe-program.ts';
+import type { Operands } from '../options/parse-arguments.ts';
+import { resolveOptions, type Source } from '../options/resolve-options.ts';
+import { isName } from '../options/value-parsers.ts';
 
 /** An instance that is ready to run. */
 export interface LoadedInstance {

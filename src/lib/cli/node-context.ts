@@ -3,13 +3,13 @@ import { ipBatch } from '../advertise/ip-batch.ts';
 import { interfaceLister } from '../advertise/kernel-addresses.ts';
 import { routeReader } from '../advertise/kernel-routes.ts';
 import { PLAIN_ROUTE, routeAdvertiser } from '../advertise/route-advertiser.ts';
-import type { NodeContext } from '../pass/node-context.ts';
+import type { NodeContext } from '../node/node-context.ts';
 import { routeLeasesIn } from '../state/route-leases.ts';
 import { systemClock } from '../system/clock.ts';
 import { runCommand } from '../system/command.ts';
 import type { Log } from '../system/log.ts';
-import type { generalOptions } from './common-options.ts';
-import type { Values } from './option.ts';
+import type { generalOptions } from '../options/common-options.ts';
+import type { Values } from '../options/option.ts';
 
 /** Instances that are looked at together are read together: with one `ip` for all of them. */
 const READ_WINDOW_MS = 1;

@@ -1,10 +1,11 @@
 import { UsageError } from '../system/errors.ts';
-import type { Example, Operands } from './probe-program.ts';
-import type { OptionTable, Values } from './option.ts';
+import type { Example } from '../probe/probe-program.ts';
+import type { Operands } from '../options/parse-arguments.ts';
+import type { OptionTable, Values } from '../options/option.ts';
 import type { Output } from './output.ts';
-import { argumentSource, environmentSource, resolveOptions } from './resolve-options.ts';
+import { argumentSource, environmentSource, resolveOptions } from '../options/resolve-options.ts';
 import { runMain } from './run-main.ts';
-import { isName } from './value-parsers.ts';
+import { isName } from '../options/value-parsers.ts';
 
 /** What an entry in src/bin declares of a command that looks after instances. */
 export interface HaProgram<Table extends OptionTable> {

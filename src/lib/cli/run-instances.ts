@@ -9,7 +9,7 @@ import { prepareCommand, runCommand } from '../system/command.ts';
 import { errnoOf, messageOf, ReportedError, stackOf } from '../system/errors.ts';
 import { ExitStatus, worstExitStatus } from '../system/exit-status.ts';
 import { prefixedLog, type Log } from '../system/log.ts';
-import { configurationsFor } from './configured-instances.ts';
+import { configurationsFor } from '../options/configured-instances.ts';
 import { jsonReport } from './json-report.ts';
 import type { LoadedInstance } from './load-instance.ts';
 import type { Output } from './output.ts';

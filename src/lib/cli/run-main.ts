@@ -1,10 +1,10 @@
 import { messageOf, ReportedError, stackOf } from '../system/errors.ts';
 import { ExitStatus } from '../system/exit-status.ts';
-import { generalOptions } from './common-options.ts';
+import { generalOptions } from '../options/common-options.ts';
 import type { HelpSubject } from './help.ts';
 import { createOutput, printable, write, type Output } from './output.ts';
-import { parseArguments, type Arguments } from './parse-arguments.ts';
-import { argumentSource, resolveOptions } from './resolve-options.ts';
+import { parseArguments, type Arguments } from '../options/parse-arguments.ts';
+import { argumentSource, resolveOptions } from '../options/resolve-options.ts';
 
 /** Columns of the help text, which is written when the executable is built. */
 const HELP_WIDTH = 80;

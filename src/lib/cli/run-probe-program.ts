@@ -7,8 +7,8 @@ import { systemClock } from '../system/clock.ts';
 import { runCommand } from '../system/command.ts';
 import { ConfigurationError, ReportedError, UsageError } from '../system/errors.ts';
 import { worstExitStatus } from '../system/exit-status.ts';
-import { generalOptions } from './common-options.ts';
-import { configurationFiles, configurationSource } from './config-file.ts';
+import { generalOptions } from '../options/common-options.ts';
+import { configurationFiles, configurationSource } from '../options/config-file.ts';
 import {
   fullTable,
   loadInstance,
@@ -16,17 +16,17 @@ import {
   type KernelAccess,
   type LoadedInstance,
 } from './load-instance.ts';
-import type { OptionTable } from './option.ts';
+import type { OptionTable } from '../options/option.ts';
 import type { Output } from './output.ts';
-import type { Arguments } from './parse-arguments.ts';
-import type { Operands, ProbeProgram } from './probe-program.ts';
+import type { Arguments, Operands } from '../options/parse-arguments.ts';
+import type { ProbeProgram } from '../probe/probe-program.ts';
 import { runMain } from './run-main.ts';
 import {
   argumentSource,
   environmentSource,
   resolveOptions,
   type Source,
-} from './resolve-options.ts';
+} from '../options/resolve-options.ts';
 import { runInstances } from './run-instances.ts';
 
 /** How long a change may wait for changes of other instances of the same process. */

@@ -1,5 +1,5 @@
-import { isComingBack } from '../pass/inconsistencies.ts';
-import type { InstanceStatus } from '../pass/status.ts';
+import { isComingBack } from '../node/inconsistencies.ts';
+import type { InstanceStatus } from '../node/status.ts';
 import { printable } from './output.ts';
 
 /** Monitoring Plugins Development Guidelines: status line, perfdata, and these exit statuses. */

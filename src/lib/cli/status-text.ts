@@ -1,5 +1,5 @@
-import { isComingBack } from '../pass/inconsistencies.ts';
-import type { InstanceStatus } from '../pass/status.ts';
+import { isComingBack } from '../node/inconsistencies.ts';
+import type { InstanceStatus } from '../node/status.ts';
 import type { ActiveSuspension } from '../state/suspension-record.ts';
 import { formatDuration } from '../system/duration.ts';
 import { describeWriter } from '../pass/suspension-reading.ts';

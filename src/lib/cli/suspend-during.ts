@@ -1,12 +1,12 @@
-import type { NodeContext } from '../pass/node-context.ts';
-import { awaitAdvertised, sayResumed } from '../pass/resume.ts';
+import type { NodeContext } from '../node/node-context.ts';
+import { awaitAdvertised, sayResumed } from '../node/resume.ts';
 import {
   changeSuspension,
   endSuspension,
   type SuspensionRequest,
   type Written,
-} from '../pass/hold.ts';
-import { suspendInstances } from '../pass/suspend.ts';
+} from '../node/hold.ts';
+import { suspendInstances } from '../node/suspend.ts';
 import { suspensionFolders } from '../pass/suspension-reading.ts';
 import type { Suspension } from '../state/suspension-record.ts';
 import { standingSuspension, VOUCH_MS } from '../state/suspensions.ts';

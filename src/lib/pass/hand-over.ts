@@ -1,3 +1,4 @@
+import type { ConfiguredInstance } from '../options/configured-instances.ts';
 import { claim, claimedAddresses, claimOwner, releaseClaim } from '../state/claims.ts';
 import type { InstanceState, Place } from '../state/instance-state.ts';
 import { acquireLock } from '../state/lock.ts';
@@ -6,7 +7,7 @@ import { instancePaths } from '../state/state-folder.ts';
 import { ConfigurationError } from '../system/errors.ts';
 import { usableState } from './assess.ts';
 import type { PassOptions } from './pass-options.ts';
-import type { ConfiguredInstance, PassPorts } from './pass-ports.ts';
+import type { PassPorts } from './pass-ports.ts';
 import type { Session } from './session.ts';
 import { describeSuspension, readSuspensions } from './suspension-reading.ts';
 

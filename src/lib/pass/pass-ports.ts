@@ -1,6 +1,6 @@
 import type { Advertiser } from '../advertise/advertiser.ts';
 import type { Verdict } from '../probe/probe.ts';
-import type { Place } from '../state/instance-state.ts';
+import type { Configurations } from '../options/configured-instances.ts';
 import type { RunningCommand } from '../state/running-command.ts';
 import type { Clock } from '../system/clock.ts';
 import type { RunCommand } from '../system/command.ts';
@@ -19,22 +19,6 @@ export interface PassPorts {
   readonly configurations: Configurations;
   /** Asks once; settles soon after the signal is aborted. */
   readonly probe: (context: AttemptContext) => Promise<Verdict>;
-}
-
-/** What a configuration file says of its instance. */
-export interface ConfiguredInstance {
-  readonly path: string;
-  readonly instance: string;
-  readonly places: readonly Place[];
-  /** When the file was last changed, moved or replaced, on the wall clock. */
-  readonly changedAtMs: number;
-}
-
-export interface Configurations {
-  /** undefined: there is no such file. Throws ConfigurationError for one that cannot be read. */
-  read(path: string): ConfiguredInstance | undefined;
-  /** Those in the folder of a file, without it and without what cannot be read. */
-  beside(path: string): readonly ConfiguredInstance[];
 }
 
 export interface AttemptContext {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { loadInstance, type LoadedInstance } from '../../../src/lib/cli/load-instance.ts';
-import { list } from '../../../src/lib/cli/option.ts';
-import type { ProbeProgram } from '../../../src/lib/cli/probe-program.ts';
-import { argumentSource } from '../../../src/lib/cli/resolve-options.ts';
-import { ipAddress } from '../../../src/lib/cli/value-parsers.ts';
+import { list } from '../../../src/lib/options/option.ts';
+import type { ProbeProgram } from '../../../src/lib/probe/probe-program.ts';
+import { argumentSource } from '../../../src/lib/options/resolve-options.ts';
+import { ipAddress } from '../../../src/lib/options/value-parsers.ts';
 import { up } from '../../../src/lib/probe/probe.ts';
 import { ConfigurationError, UsageError } from '../../../src/lib/system/errors.ts';
 import { recordedLog } from '../../support/recorded-log.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { leaseTime } from '../../../src/lib/cli/value-parsers.ts';
+import { leaseTime } from '../../../src/lib/options/value-parsers.ts';
 import { estimateInterval, leaseAdvice } from '../../../src/lib/pass/lease-advice.ts';
 import { exampleOptions } from '../../support/example-state.ts';
 

@@ -1,0 +1,116 @@
+import { existsSync } from 'node:fs';
+import type { KnownConfiguration } from '../options/configured-instances.ts';
+import { lockHolder } from '../state/lock.ts';
+import type { InstanceState, Place } from '../state/instance-state.ts';
+import { readState, type StateGap } from '../state/state-file.ts';
+import { instancePaths } from '../state/state-folder.ts';
+import type { ActiveSuspension } from '../state/suspension-record.ts';
+import type { Moment } from '../system/clock.ts';
+import { readPassUnits } from '../system/systemd-units.ts';
+import { inconsistencies, isLate } from './inconsistencies.ts';
+import type { NodeContext } from './node-context.ts';
+import { whySilent } from './silence.ts';
+import { readSuspensions } from '../pass/suspension-reading.ts';
+
+/** What is known of an instance in this moment. */
+export interface InstanceStatus {
+  readonly instance: string;
+  readonly now: Moment;
+  /** undefined: there is no state that could be believed. */
+  readonly state: InstanceState | undefined;
+  readonly gap: StateGap | undefined;
+  /** What the kernel shows. */
+  readonly places: readonly (Place & { readonly present: boolean })[];
+  readonly suspensions: readonly ActiveSuspension[];
+  /** The pid of a pass that is under way. */
+  readonly passUnderWay: number | undefined;
+  /** How long the kernel still keeps the addresses; undefined: out, or for ever in. */
+  readonly leaseLeftMs: number | undefined;
+  /** Whether no pass has come since boot, and nothing is known to hinder it. */
+  readonly neverRan: boolean;
+  /** What does not fit together, each in a few words. */
+  readonly inconsistent: readonly string[];
+}
+
+/**
+ * Looks at instances. Where one leaves no state, or no passes come any more, systemd is asked why.
+ *
+ * @param configurations of this node, whether or not their passes ever ran
+ * @throws KernelError when the kernel cannot be read
+ */
+export async function readStatuses(
+  instances: readonly string[],
+  configurations: readonly KnownConfiguration[],
+  context: NodeContext,
+): Promise<readonly InstanceStatus[]> {
+  const statuses = await Promise.all(instances.map((name) => readStatus(name, context)));
+  const silent = statuses.filter(isSilent).map(({ instance }) => instance);
+  if (silent.length === 0) return statuses;
+  const units = await readPassUnits(context.run, silent);
+  return statuses.map((status) => {
+    const { instance, state } = status;
+    if (!isSilent(status)) return status;
+    const unit = units.get(instance);
+    const configuration = configurations.find((file) => file.instance === instance);
+    const sourceIsGone = typeof state?.source === 'string' && !existsSync(state.source);
+    const why = whySilent(instance, state !== undefined, configuration, unit, sourceIsGone);
+    return why === undefined
+      ? status
+      : {
+          ...status,
+          neverRan:
+            status.gap === 'missing' &&
+            configuration?.problem === undefined &&
+            unit?.failure === undefined,
+          inconsistent: [why, ...status.inconsistent],
+        };
+  });
+}
+
+/** Whether no pass leaves a state: none ever did, or none does any more. */
+function isSilent({ gap, state, now, suspensions }: InstanceStatus): boolean {
+  if (state === undefined) return gap === 'missing' && suspensions.length === 0;
+  return gap === 'expired' || isLate(state, now);
+}
+
+/**
+ * Looks at an instance: state, kernel and suspensions, without its lock.
+ *
+ * @throws KernelError when the kernel cannot be read
+ */
+async function readStatus(instance: string, context: NodeContext): Promise<InstanceStatus> {
+  const { clock, ownUid } = context;
+  const paths = instancePaths(context.stateDir, instance);
+  const reading = readState(paths.state, clock.now());
+  const suspended = readSuspensions({ ...context, instance }, clock, ownUid);
+  // Old state still tells what to look for in the kernel.
+  const known = reading.kind === 'valid' ? reading.state : reading.stale;
+  const view =
+    known === undefined
+      ? { present: new Set<string>(), obstacle: undefined }
+      : await context.advertiserFor(known.kind).read(known.places);
+  const now = clock.now();
+  const state = reading.kind === 'valid' || reading.gap === 'expired' ? known : undefined;
+  const status = {
+    instance,
+    now,
+    state,
+    gap: reading.kind === 'gap' ? reading.gap : undefined,
+    places: (known?.places ?? []).map((place) => ({
+      ...place,
+      present: view.present.has(place.address),
+    })),
+    suspensions: suspended.active,
+    passUnderWay: lockHolder(paths.lock)?.pid,
+    leaseLeftMs: leaseLeft(state, now),
+    neverRan: false,
+  };
+  const unreadable = suspended.error === undefined ? [] : [suspended.error.message];
+  const obstacle = view.obstacle === undefined ? [] : [view.obstacle];
+  return { ...status, inconsistent: [...unreadable, ...obstacle, ...inconsistencies(status)] };
+}
+
+function leaseLeft(state: InstanceState | undefined, now: Moment): number | undefined {
+  if (state === undefined || state.leaseFromMs === null || state.leaseMs === null) return undefined;
+  return Math.max(0, state.leaseFromMs + state.leaseMs - now.bootMs);
+}
