@@ -10,7 +10,7 @@ import { FakeDnsServer } from '../../../support/fake-dns-server.ts';
 async function bundle(port: number): Promise<string> {
   const contents = `
     import { writeSync } from 'node:fs';
-    import { probeDns } from './src/lib/probe/dns-probe.ts';
+    import { probeDns } from './src/lib/probe/dns/dns-probe.ts';
     const log = { step() {}, notice() {}, warning() {}, error() {} };
     probeDns({
       servers: [{ address: { family: 4, text: '127.0.0.1' }, port: ${port} }],
