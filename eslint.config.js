@@ -16,7 +16,11 @@ const LAYERS = [
   ['system'],
 ];
 
-/** Imports point inwards: a folder is refused what lies on its own line or before it. */
+/**
+ * Imports point inwards: a folder is refused what lies on its own line or before it.
+ *
+ * @type {import('eslint').Linter.Config[]}
+ */
 const arrows = LAYERS.flatMap((line, depth) =>
   line.map((folder) => {
     const refused = LAYERS.slice(0, depth + 1)

@@ -1,4 +1,4 @@
-import type { PassReport } from '../../src/lib/pass/pass-report.ts';
+import type { PassReport } from '../../src/lib/pass/report.ts';
 
 /** What a pass reports that has just advertised one address. */
 export function exampleReport(changes: Partial<PassReport> = {}): PassReport {

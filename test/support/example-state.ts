@@ -1,4 +1,4 @@
-import type { PassOptions } from '../../src/lib/pass/pass-options.ts';
+import type { PassOptions } from '../../src/lib/pass/ports.ts';
 import type { Health, InstanceState } from '../../src/lib/state/instance-state.ts';
 import type { Moment } from '../../src/lib/system/clock.ts';
 

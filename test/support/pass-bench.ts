@@ -1,8 +1,7 @@
 import path from 'node:path';
-import type { PassOptions } from '../../src/lib/pass/pass-options.ts';
-import type { PassPorts } from '../../src/lib/pass/pass-ports.ts';
-import type { PassReport } from '../../src/lib/pass/pass-report.ts';
 import { runPass } from '../../src/lib/pass/pass.ts';
+import type { PassOptions, PassPorts } from '../../src/lib/pass/ports.ts';
+import type { PassReport } from '../../src/lib/pass/report.ts';
 import { up, type Verdict } from '../../src/lib/probe/probe.ts';
 import { readState, type StateReading } from '../../src/lib/state/state-file.ts';
 import { currentBootId, type Moment } from '../../src/lib/system/clock.ts';

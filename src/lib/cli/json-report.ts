@@ -1,4 +1,4 @@
-import type { PassReport } from '../pass/pass-report.ts';
+import type { PassReport } from '../pass/report.ts';
 
 /** A pass as one line of JSON: names are stable, absent facts are null. */
 export function jsonReport(report: PassReport): string {

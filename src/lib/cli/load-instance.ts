@@ -4,8 +4,14 @@ import type { IpBatch } from '../advertise/ip-batch.ts';
 import { localAddresses, type InterfaceLister } from '../advertise/kernel-addresses.ts';
 import type { RouteReader } from '../advertise/kernel-routes.ts';
 import { routeAdvertiser } from '../advertise/route-advertiser.ts';
-import type { Advice, PassOptions } from '../pass/pass-options.ts';
-import type { AttemptContext } from '../pass/pass-ports.ts';
+import { addressProbeOptions, routeProbeOptions } from '../options/common-options.ts';
+import { instanceOfFile } from '../options/config-file.ts';
+import type { OptionTable, Values } from '../options/option.ts';
+import type { Operands } from '../options/parse-arguments.ts';
+import { resolveOptions, type Source } from '../options/resolve-options.ts';
+import { isName } from '../options/value-parsers.ts';
+import type { Advice, PassOptions, AttemptContext } from '../pass/ports.ts';
+import type { ProbeProgram, RoutePlace } from '../probe/probe-program.ts';
 import { unknown, type Verdict } from '../probe/probe.ts';
 import type { Place } from '../state/instance-state.ts';
 import { routeLeasesIn } from '../state/route-leases.ts';
@@ -14,13 +20,6 @@ import { runCommand } from '../system/command.ts';
 import { ConfigurationError, UsageError } from '../system/errors.ts';
 import { isLoopback, type IpAddress } from '../system/ip-address.ts';
 import { isLostOnLoopback } from '../system/loopback.ts';
-import { addressProbeOptions, routeProbeOptions } from '../options/common-options.ts';
-import { instanceOfFile } from '../options/config-file.ts';
-import type { OptionTable, Values } from '../options/option.ts';
-import type { ProbeProgram, RoutePlace } from '../probe/probe-program.ts';
-import type { Operands } from '../options/parse-arguments.ts';
-import { resolveOptions, type Source } from '../options/resolve-options.ts';
-import { isName } from '../options/value-parsers.ts';
 
 /** An instance that is ready to run. */
 export interface LoadedInstance {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { PassReport } from '../pass/pass-report.ts';
+import type { PassReport } from '../pass/report.ts';
 import { removeIfPresent, writeFileAtomically } from '../system/atomic-file.ts';
 
 interface Metric {

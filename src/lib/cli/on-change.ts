@@ -1,4 +1,4 @@
-import type { Transition } from '../pass/pass-report.ts';
+import type { Transition } from '../pass/report.ts';
 
 const LIMIT_MS = 10_000;
 

@@ -1,14 +1,22 @@
 import { ipBatch } from '../advertise/ip-batch.ts';
 import { interfaceLister } from '../advertise/kernel-addresses.ts';
 import { routeReader } from '../advertise/kernel-routes.ts';
-import { sweepLeftovers } from '../pass/sweep-leftovers.ts';
-import { adoptRoutes, sweepRoutes } from '../pass/sweep-routes.ts';
+import { generalOptions } from '../options/common-options.ts';
+import { configurationFiles, configurationSource } from '../options/config-file.ts';
+import type { OptionTable } from '../options/option.ts';
+import type { Arguments, Operands } from '../options/parse-arguments.ts';
+import {
+  argumentSource,
+  environmentSource,
+  resolveOptions,
+  type Source,
+} from '../options/resolve-options.ts';
+import { sweepLeftovers, adoptRoutes, sweepRoutes } from '../pass/sweep.ts';
+import type { ProbeProgram } from '../probe/probe-program.ts';
 import { systemClock } from '../system/clock.ts';
 import { runCommand } from '../system/command.ts';
 import { ConfigurationError, ReportedError, UsageError } from '../system/errors.ts';
 import { worstExitStatus } from '../system/exit-status.ts';
-import { generalOptions } from '../options/common-options.ts';
-import { configurationFiles, configurationSource } from '../options/config-file.ts';
 import {
   fullTable,
   loadInstance,
@@ -16,18 +24,9 @@ import {
   type KernelAccess,
   type LoadedInstance,
 } from './load-instance.ts';
-import type { OptionTable } from '../options/option.ts';
 import type { Output } from './output.ts';
-import type { Arguments, Operands } from '../options/parse-arguments.ts';
-import type { ProbeProgram } from '../probe/probe-program.ts';
-import { runMain } from './run-main.ts';
-import {
-  argumentSource,
-  environmentSource,
-  resolveOptions,
-  type Source,
-} from '../options/resolve-options.ts';
 import { runInstances } from './run-instances.ts';
+import { runMain } from './run-main.ts';
 
 /** How long a change may wait for changes of other instances of the same process. */
 const BATCH_WINDOW_MS = 20;

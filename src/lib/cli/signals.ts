@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
+import type { Interruption, Interrupts } from '../pass/ports.ts';
 import { ExitStatus } from '../system/exit-status.ts';
-import type { Interruption, Interrupts } from '../pass/pass-ports.ts';
 
 /** The signals that came so far, for the passes of a process and for its own end. */
 export interface Signals extends Interrupts {

@@ -1,8 +1,8 @@
 import { isComingBack } from '../node/inconsistencies.ts';
 import type { InstanceStatus } from '../node/status.ts';
+import { describeWriter } from '../pass/read-suspensions.ts';
 import type { ActiveSuspension } from '../state/suspension-record.ts';
 import { formatDuration } from '../system/duration.ts';
-import { describeWriter } from '../pass/suspension-reading.ts';
 import { printable } from './output.ts';
 
 /** Whether nobody has to look at an instance: it works, or is out on purpose. */

@@ -1,13 +1,13 @@
-import type { NodeContext } from '../node/node-context.ts';
-import { awaitAdvertised, sayResumed } from '../node/resume.ts';
 import {
   changeSuspension,
   endSuspension,
   type SuspensionRequest,
   type Written,
 } from '../node/hold.ts';
+import type { NodeContext } from '../node/node-context.ts';
+import { awaitAdvertised, sayResumed } from '../node/resume.ts';
 import { suspendInstances } from '../node/suspend.ts';
-import { suspensionFolders } from '../pass/suspension-reading.ts';
+import { suspensionFolders } from '../pass/read-suspensions.ts';
 import type { Suspension } from '../state/suspension-record.ts';
 import { standingSuspension, VOUCH_MS } from '../state/suspensions.ts';
 import { formatDuration } from '../system/duration.ts';

@@ -1,6 +1,7 @@
+import { describeWriter, suspensionFolders } from '../pass/read-suspensions.ts';
 import { prepareFolder } from '../state/state-folder.ts';
-import { maySuspend } from '../state/suspension-rules.ts';
 import type { Suspension } from '../state/suspension-record.ts';
+import { maySuspend } from '../state/suspension-rules.ts';
 import {
   removeSuspension,
   rewriteSuspension,
@@ -11,7 +12,6 @@ import { BusyError } from '../system/errors.ts';
 import type { Login } from '../system/login.ts';
 import type { ProcessIdentity } from '../system/process-identity.ts';
 import type { NodeContext } from './node-context.ts';
-import { describeWriter, suspensionFolders } from '../pass/suspension-reading.ts';
 
 /** What is asked of `ha-suspend`. */
 export interface SuspensionRequest {

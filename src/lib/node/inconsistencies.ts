@@ -1,8 +1,8 @@
 import { placeLabel } from '../advertise/advertiser.ts';
+import { gapMessage } from '../pass/report.ts';
 import type { InstanceState } from '../state/instance-state.ts';
 import { formatDuration } from '../system/duration.ts';
 import type { InstanceStatus } from './status.ts';
-import { gapMessage } from '../pass/transition.ts';
 
 /** A pass this late means that its timer is dead, not that it is slow. */
 const LATE_INTERVALS = 3;

@@ -1,3 +1,9 @@
+import { usableState } from '../pass/decide.ts';
+import {
+  describeSuspension,
+  readSuspensions,
+  suspensionFolders,
+} from '../pass/read-suspensions.ts';
 import { readState } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
 import type { ActiveSuspension } from '../state/suspension-record.ts';
@@ -5,13 +11,7 @@ import { isEndedBy, type Ending } from '../state/suspension-rules.ts';
 import { removeSuspension } from '../state/suspensions.ts';
 import { sleep } from '../system/clock.ts';
 import type { Login } from '../system/login.ts';
-import { usableState } from '../pass/assess.ts';
 import type { NodeContext } from './node-context.ts';
-import {
-  describeSuspension,
-  readSuspensions,
-  suspensionFolders,
-} from '../pass/suspension-reading.ts';
 
 /**
  * Ends suspensions of an instance. The next successful pass advertises it, if no other holder

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import type { KnownConfiguration } from '../options/configured-instances.ts';
-import { lockHolder } from '../state/lock.ts';
+import { readSuspensions } from '../pass/read-suspensions.ts';
 import type { InstanceState, Place } from '../state/instance-state.ts';
+import { lockHolder } from '../state/lock.ts';
 import { readState, type StateGap } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
 import type { ActiveSuspension } from '../state/suspension-record.ts';
@@ -10,7 +11,6 @@ import { readPassUnits } from '../system/systemd-units.ts';
 import { inconsistencies, isLate } from './inconsistencies.ts';
 import type { NodeContext } from './node-context.ts';
 import { whySilent } from './silence.ts';
-import { readSuspensions } from '../pass/suspension-reading.ts';
 
 /** What is known of an instance in this moment. */
 export interface InstanceStatus {

@@ -2,18 +2,18 @@ import { placeLabel } from '../advertise/advertiser.ts';
 import { interfaceOf } from '../advertise/kernel-addresses.ts';
 import { readOwnRoutes } from '../advertise/kernel-routes.ts';
 import { readOspfTimers } from '../advertise/ospf-timers.ts';
+import { usableState } from '../pass/decide.ts';
+import { blankState } from '../pass/next-state.ts';
+import { readSuspensions } from '../pass/read-suspensions.ts';
+import { openSession, type SessionOptions } from '../pass/session.ts';
+import { awaitDrain, finishDrain, withdrawPlaces, type Withdrawal } from '../pass/withdraw.ts';
 import { claimedAddresses } from '../state/claims.ts';
 import type { InstanceState, Place } from '../state/instance-state.ts';
 import { readState, type StateReading } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
-import { usableState } from '../pass/assess.ts';
-import { blankState } from '../pass/blank-state.ts';
 import { drainAdvice } from './drain-advice.ts';
 import { writeAll, type SuspensionRequest, type Written } from './hold.ts';
 import type { NodeContext } from './node-context.ts';
-import { openSession, type SessionOptions } from '../pass/session.ts';
-import { readSuspensions } from '../pass/suspension-reading.ts';
-import { awaitDrain, finishDrain, withdrawPlaces, type Withdrawal } from '../pass/withdraw.ts';
 
 /**
  * Suspends instances, takes their addresses out and waits for the drain. The suspensions are

@@ -1,9 +1,8 @@
 import { unknown, type Verdict } from '../probe/probe.ts';
 import { monotonicMs, sleep } from '../system/clock.ts';
 import { errnoOf } from '../system/errors.ts';
-import type { PassOptions } from './pass-options.ts';
+import type { PassOptions, AttemptContext, PassPorts } from './ports.ts';
 import { afterStandstill, watchStandstill } from './standstill.ts';
-import type { AttemptContext, PassPorts } from './pass-ports.ts';
 
 /** How long a probe may take to settle once its attempt is over. */
 const GRACE_MS = 1000;

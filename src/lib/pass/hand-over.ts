@@ -5,11 +5,10 @@ import { acquireLock } from '../state/lock.ts';
 import { forgetState, readState } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
 import { ConfigurationError } from '../system/errors.ts';
-import { usableState } from './assess.ts';
-import type { PassOptions } from './pass-options.ts';
-import type { PassPorts } from './pass-ports.ts';
+import { usableState } from './decide.ts';
+import type { PassOptions, PassPorts } from './ports.ts';
+import { describeSuspension, readSuspensions } from './read-suspensions.ts';
 import type { Session } from './session.ts';
-import { describeSuspension, readSuspensions } from './suspension-reading.ts';
 
 export type HandOverPorts = Pick<
   PassPorts,

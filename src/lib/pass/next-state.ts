@@ -1,10 +1,10 @@
 import type { Advertiser } from '../advertise/advertiser.ts';
-import type { InstanceState, Place } from '../state/instance-state.ts';
 import type { Verdict } from '../probe/probe.ts';
+import { type InstanceState, type Place, initialHealth } from '../state/instance-state.ts';
 import type { Moment } from '../system/clock.ts';
-import type { Assessment } from './assess.ts';
-import { estimateInterval } from './lease-advice.ts';
-import { passDeadlineMs, type PassOptions } from './pass-options.ts';
+import type { Assessment } from './decide.ts';
+import { estimateInterval } from './lease.ts';
+import { passDeadlineMs, type PassOptions } from './ports.ts';
 
 /** All that a pass knows at its end. */
 export interface PassFacts {
@@ -84,4 +84,37 @@ function nextInterval(before: InstanceState | undefined, now: Moment): number | 
   const lastMs = before?.lastPass?.atMs;
   if (lastMs === undefined) return before?.intervalMs ?? null;
   return estimateInterval(before?.intervalMs ?? null, Math.max(0, now.bootMs - lastMs));
+}
+
+/** The state of an instance of which nothing is known but its places and what the kernel shows. */
+export function blankState(
+  known: Pick<InstanceState, 'instance' | 'source' | 'kind'> & {
+    readonly places: readonly Place[];
+  },
+  present: boolean,
+  now: Moment,
+): InstanceState {
+  return {
+    version: 1,
+    instance: known.instance,
+    bootId: now.bootId,
+    source: known.source,
+    kind: known.kind,
+    places: [...known.places],
+    health: initialHealth(present ? 'up' : 'down', now),
+    advertising: present,
+    advertisingChangedAtMs: now.bootMs,
+    transitions: 0,
+    leaseFromMs: null,
+    prefixRoutes: false,
+    leaseMs: null,
+    lastPass: null,
+    intervalMs: null,
+    deadlineMs: 0,
+    fall: 1,
+    rise: 1,
+    suspensionIds: [],
+    drain: null,
+    warned: [],
+  };
 }

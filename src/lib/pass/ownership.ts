@@ -7,7 +7,7 @@ import { instancePaths } from '../state/state-folder.ts';
 import type { Clock } from '../system/clock.ts';
 import { ConfigurationError, StateError } from '../system/errors.ts';
 import { keepHandedOver, takeGivenUp, type HandOverPorts } from './hand-over.ts';
-import type { PassOptions } from './pass-options.ts';
+import type { PassOptions } from './ports.ts';
 import type { Session } from './session.ts';
 
 /** Where a run that names no address looks for what was claimed. */

@@ -1,24 +1,26 @@
 import type { InstanceState, Place } from '../state/instance-state.ts';
-import { leaseStart } from '../advertise/plan.ts';
-import { monotonicMs } from '../system/clock.ts';
 import { runningCommand } from '../state/running-command.ts';
 import { markWithdrawn } from '../state/state-file.ts';
+import { monotonicMs } from '../system/clock.ts';
 import { StateError } from '../system/errors.ts';
-import { usableState } from './assess.ts';
+import { applyChanges, type Outcome } from './apply.ts';
 import { describeVerdict, probeWithAttempts } from './attempts.ts';
-import { conclude, explain, reportDryRun } from './conclude.ts';
-import { examine, placesThere, type Examination } from './examine.ts';
-import { leaseAdvice } from './lease-advice.ts';
-import { applyChanges } from './leave-with-drain.ts';
+import { usableState } from './decide.ts';
+import { leaseAdvice } from './lease.ts';
 import { certainInterval, isAdvertising, nextState, type PassFacts } from './next-state.ts';
 import { gaveUpAll, releasePlaces, takeOwnership } from './ownership.ts';
-import type { Advice, PassOptions } from './pass-options.ts';
-import type { PassPorts } from './pass-ports.ts';
-import { reportOf, type PassReport } from './pass-report.ts';
-import type { Outcome } from './reconcile.ts';
+import { leaseStart, examine, placesThere, type Examination } from './plan.ts';
+import type { Advice, PassOptions, PassPorts } from './ports.ts';
+import { watchSuspensions } from './read-suspensions.ts';
+import {
+  conclude,
+  explain,
+  reportDryRun,
+  reportOf,
+  type PassReport,
+  gapMessage,
+} from './report.ts';
 import { openReadOnly, openSession, type Session } from './session.ts';
-import { watchSuspensions } from './suspension-reading.ts';
-import { gapMessage } from './transition.ts';
 import { withdrawInstance } from './withdraw-instance.ts';
 
 /**

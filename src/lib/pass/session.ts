@@ -14,8 +14,7 @@ import {
   type InstancePaths,
 } from '../state/state-folder.ts';
 import { BusyError, PermissionError, StateError } from '../system/errors.ts';
-import { passDeadlineMs, type PassOptions } from './pass-options.ts';
-import type { PassPorts } from './pass-ports.ts';
+import { passDeadlineMs, type PassOptions, type PassPorts } from './ports.ts';
 
 export type SessionOptions = Pick<
   PassOptions,

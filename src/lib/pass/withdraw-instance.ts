@@ -4,15 +4,14 @@ import type { Place } from '../state/instance-state.ts';
 import { removeSuspension, writeSuspension } from '../state/suspensions.ts';
 import { ConfigurationError, PermissionError, StateError } from '../system/errors.ts';
 import { ownIdentity } from '../system/process-identity.ts';
-import { usableState } from './assess.ts';
-import { blankState } from './blank-state.ts';
+import { usableState } from './decide.ts';
 import { keepHandedOver } from './hand-over.ts';
+import { blankState } from './next-state.ts';
 import { droppedPlaces, releasePlaces } from './ownership.ts';
-import type { PassOptions } from './pass-options.ts';
-import type { PassPorts } from './pass-ports.ts';
-import { reportOf, type PassDecision, type PassReport } from './pass-report.ts';
+import type { PassOptions, PassPorts } from './ports.ts';
+import { readSuspensions, suspensionFolders } from './read-suspensions.ts';
+import { reportOf, type PassDecision, type PassReport } from './report.ts';
 import { openSession, type Session } from './session.ts';
-import { readSuspensions, suspensionFolders } from './suspension-reading.ts';
 import { awaitDrain, finishDrain, withdrawPlaces, type Withdrawal } from './withdraw.ts';
 
 /** The holder of the suspension that SIGTSTP makes, and how long that lasts at most. */

@@ -1,12 +1,12 @@
 import { placeLabel, type Change } from '../advertise/advertiser.ts';
 import type { InstanceState, Place } from '../state/instance-state.ts';
-import { formatDuration } from '../system/duration.ts';
-import { sleep } from '../system/clock.ts';
-import { KernelError, PermissionError, StateError } from '../system/errors.ts';
 import { forgetState, markWithdrawn, type StateReading } from '../state/state-file.ts';
+import { sleep } from '../system/clock.ts';
+import { formatDuration } from '../system/duration.ts';
+import { KernelError, PermissionError, StateError } from '../system/errors.ts';
+import { drainPlace, endDrain } from './apply.ts';
 import { healthAfterWithdrawal } from './decide.ts';
-import type { PassPorts } from './pass-ports.ts';
-import { drainPlace, endDrain } from './reconcile.ts';
+import type { PassPorts } from './ports.ts';
 import { openSession, type Session, type SessionOptions, type SessionPorts } from './session.ts';
 
 type WithdrawalPorts = SessionPorts & Pick<PassPorts, 'advertiser'>;

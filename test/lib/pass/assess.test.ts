@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { assess, type Circumstances } from '../../../src/lib/pass/assess.ts';
+import { assess, type Circumstances } from '../../../src/lib/pass/decide.ts';
 import { down, unknown, up, type Verdict } from '../../../src/lib/probe/probe.ts';
 import type { StateReading } from '../../../src/lib/state/state-file.ts';
 import { exampleHealth, exampleState, moment } from '../../support/example-state.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { describeVerdict, probeWithAttempts } from '../../../src/lib/pass/attempts.ts';
-import type { Interrupts, PassPorts } from '../../../src/lib/pass/pass-ports.ts';
+import type { Interrupts, PassPorts } from '../../../src/lib/pass/ports.ts';
 import { down, unknown, up, type Verdict } from '../../../src/lib/probe/probe.ts';
 import { recordedLog } from '../../support/recorded-log.ts';
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { PassOptions } from '../../../src/lib/pass/pass-options.ts';
+import type { PassOptions } from '../../../src/lib/pass/ports.ts';
 import { down, unknown, up, type Verdict } from '../../../src/lib/probe/probe.ts';
 import { removeSuspension, writeSuspension } from '../../../src/lib/state/suspensions.ts';
 import { ConfigurationError } from '../../../src/lib/system/errors.ts';

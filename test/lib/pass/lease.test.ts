@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { leaseTime } from '../../../src/lib/options/value-parsers.ts';
-import { estimateInterval, leaseAdvice } from '../../../src/lib/pass/lease-advice.ts';
+import { estimateInterval, leaseAdvice } from '../../../src/lib/pass/lease.ts';
 import { exampleOptions } from '../../support/example-state.ts';
 
 // A pass of the example's takes 2 x 1 s + 0.2 s + 2 s at most, and it falls with two.

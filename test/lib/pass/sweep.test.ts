@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { adoptRoutes, sweepRoutes } from '../../../src/lib/pass/sweep-routes.ts';
+import { adoptRoutes, sweepRoutes } from '../../../src/lib/pass/sweep.ts';
 import { claim } from '../../../src/lib/state/claims.ts';
 import { acquireLock } from '../../../src/lib/state/lock.ts';
 import {

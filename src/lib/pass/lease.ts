@@ -1,5 +1,5 @@
 import { formatDuration } from '../system/duration.ts';
-import { passDeadlineMs, type Advice, type PassOptions } from './pass-options.ts';
+import { passDeadlineMs, type Advice, type PassOptions } from './ports.ts';
 
 /**
  * Whether the lease is long enough to outlive a service's failing passes: otherwise an address

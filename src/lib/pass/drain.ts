@@ -3,10 +3,9 @@ import { claimOwner } from '../state/claims.ts';
 import type { InstanceState } from '../state/instance-state.ts';
 import type { Moment } from '../system/clock.ts';
 import { KernelError, messageOf } from '../system/errors.ts';
-import { usableState } from './assess.ts';
-import type { PassOptions } from './pass-options.ts';
-import type { PassPorts } from './pass-ports.ts';
-import { endDrain } from './reconcile.ts';
+import { endDrain } from './apply.ts';
+import { usableState } from './decide.ts';
+import type { PassOptions, PassPorts } from './ports.ts';
 import type { Session } from './session.ts';
 
 /**

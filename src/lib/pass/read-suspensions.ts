@@ -6,7 +6,7 @@ import { activeSuspensions } from '../state/suspensions.ts';
 import type { Clock, Moment } from '../system/clock.ts';
 import { formatDuration } from '../system/duration.ts';
 import { PermissionError, StateError } from '../system/errors.ts';
-import type { PassOptions } from './pass-options.ts';
+import type { PassOptions } from './ports.ts';
 
 /** The suspensions of an instance in this moment, or why they cannot be told. */
 export interface SuspensionReading {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { nextState, type PassFacts } from '../../../src/lib/pass/next-state.ts';
-import { gapMessage, repairs, transitionOf } from '../../../src/lib/pass/transition.ts';
+import { gapMessage, repairs, transitionOf } from '../../../src/lib/pass/report.ts';
 import { down, unknown, up } from '../../../src/lib/probe/probe.ts';
 import { parseState } from '../../../src/lib/state/instance-state.ts';
 import {

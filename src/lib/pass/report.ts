@@ -1,0 +1,248 @@
+import { placeLabel, type Change, type Failure } from '../advertise/advertiser.ts';
+import type { Verdict } from '../probe/probe.ts';
+import type { Place } from '../state/instance-state.ts';
+import type { StateGap } from '../state/state-file.ts';
+import type { ActiveSuspension } from '../state/suspension-record.ts';
+import { formatDuration } from '../system/duration.ts';
+import { type ReportedError, KernelError, PermissionError } from '../system/errors.ts';
+import { ExitStatus, worstExitStatus } from '../system/exit-status.ts';
+import type { Log } from '../system/log.ts';
+import type { Outcome } from './apply.ts';
+import { describeVerdict } from './attempts.ts';
+import { holdDownLeft } from './decide.ts';
+import { isAdvertising, type PassFacts, nextState } from './next-state.ts';
+import type { Examination } from './plan.ts';
+import type { PassOptions } from './ports.ts';
+import { describeSuspension } from './read-suspensions.ts';
+
+/** What a pass saw and did: what is, as read back, not what was meant. */
+export interface PassReport {
+  readonly instance: string;
+  readonly exitStatus: number;
+  readonly verdict: Verdict | undefined;
+  /** undefined where nothing is managed, or the pass ended before it decided. */
+  readonly decision: PassDecision | undefined;
+  /** What went wrong, each in one line. */
+  readonly problems: readonly string[];
+}
+
+export interface PassDecision {
+  readonly health: 'up' | 'down';
+  readonly successes: number;
+  readonly failures: number;
+  /** Whether the kernel shows a service address at the end of the pass. */
+  readonly advertising: boolean;
+  readonly transition: Transition | undefined;
+  readonly transitions: number;
+  readonly suspensions: readonly ActiveSuspension[];
+  readonly places: readonly (Place & { readonly present: boolean })[];
+  /** How long the kernel keeps them without another pass; undefined: they are out, or for ever in. */
+  readonly leaseLeftMs: number | undefined;
+  /** What was changed, or what a dry run would change. */
+  readonly changes: readonly string[];
+}
+
+/** A change of what the network sees. */
+export interface Transition {
+  readonly to: 'up' | 'down';
+  /** `service up`, `suspended`, `withdrawn`, `vanished`, or the verdict's reason. */
+  readonly reason: string;
+  /** The line for people. */
+  readonly message: string;
+}
+
+/** The exit status of a verdict on its own. */
+export function verdictExitStatus(verdict: Verdict): number {
+  switch (verdict.status) {
+    case 'up':
+      return ExitStatus.up;
+    case 'down':
+      return ExitStatus.down;
+    case 'unknown':
+      return ExitStatus.unknown;
+  }
+}
+
+/**
+ * Puts a report together.
+ *
+ * @param problems each contributes its exit status; a suspended instance's verdict does not
+ */
+export function reportOf(
+  instance: string,
+  verdict: Verdict | undefined,
+  decision: PassDecision | undefined,
+  problems: readonly ReportedError[],
+): PassReport {
+  const suspended = decision !== undefined && decision.suspensions.length > 0;
+  const statuses = problems.map((problem): number => problem.exitStatus);
+  if (verdict !== undefined && !suspended) statuses.push(verdictExitStatus(verdict));
+  return {
+    instance,
+    exitStatus: worstExitStatus(statuses),
+    verdict,
+    decision,
+    problems: problems.map(({ message }) => message),
+  };
+}
+
+/** The change of what the network sees, if this pass made or found one. Pure. */
+export function transitionOf(
+  facts: PassFacts,
+  suspensions: readonly ActiveSuspension[],
+): Transition | undefined {
+  const advertising = isAdvertising(facts);
+  if (advertising === facts.wasAdvertising) return undefined;
+  const where = facts.options.places.map(placeLabel).join(', ');
+  const { verdict, assessment } = facts;
+  if (advertising) {
+    return {
+      to: 'up',
+      reason: 'service up',
+      message: `up: advertising ${where}: ${verdict.detail}`,
+    };
+  }
+  if (suspensions.length > 0) {
+    const by = suspensions.map(describeSuspension).join(', ');
+    return {
+      to: 'down',
+      reason: 'suspended',
+      message: `down: withdrew ${where}: suspended by ${by}`,
+    };
+  }
+  if (verdict.status === 'down' && assessment.health.status === 'down') {
+    const message = `down: withdrew ${where}: ${verdict.reason}: ${verdict.detail}`;
+    return { to: 'down', reason: verdict.reason, message };
+  }
+  // Where the interface went, its addresses went with it.
+  const why =
+    verdict.status === 'unknown' && verdict.reason === 'no-interface'
+      ? verdict.detail
+      : 'removed by hand, or its lease ran out';
+  const message = `down: ${where} is gone from the kernel: ${why}`;
+  return { to: 'down', reason: 'vanished', message };
+}
+
+/** The addresses that were added although the node advertised all the time, each in a line. */
+export function repairs(changes: readonly Change[], facts: PassFacts): readonly string[] {
+  if (!facts.wasAdvertising) return [];
+  const known = new Set(facts.before?.places.map(placeLabel));
+  return changes
+    .filter(({ verb, place }) => verb === 'add' && facts.present.has(place.address))
+    .map(({ place }) => placeLabel(place))
+    .map((label) => (known.has(label) ? `put ${label} back, which was missing` : `added ${label}`));
+}
+
+/** What is said of a state that cannot be used. */
+export function gapMessage(gap: StateGap): string {
+  const why: Record<StateGap, string> = {
+    missing: 'no state yet',
+    unreadable: 'the state cannot be read',
+    corrupt: 'the state is corrupt',
+    newer: 'the state was written by a newer version',
+    'other-boot': 'the state is from before the reboot',
+    expired: 'the state is older than the lease',
+  };
+  return `${why[gap]}: starting from what the kernel shows`;
+}
+
+/** With --verbose: why the pass does what it does. */
+export function explain(examined: Examination, options: PassOptions, log: Log): void {
+  const { verdict, assessment, suspended, view, now } = examined;
+  const { health } = assessment;
+  log.step(`verdict ${describeVerdict(verdict)}`);
+  const counts = `${health.successes}/${options.rise} successes, ${health.failures}/${options.fall} failures`;
+  log.step(`health ${health.status} (${counts})`);
+  const heldMs = holdDownLeft(health, options, now.bootMs);
+  if (heldMs > 0) log.step(`hold-down: stays down for ${formatDuration(heldMs)}`);
+  for (const suspension of suspended.active) {
+    log.step(`suspended by ${describeSuspension(suspension)}`);
+  }
+  for (const place of options.places) {
+    log.step(`${placeLabel(place)} is ${view.present.has(place.address) ? 'present' : 'absent'}`);
+  }
+  if (examined.changes.length === 0) log.step('nothing to change');
+}
+
+/** What a dry run tells: the plan, and the kernel as it is. */
+export function reportDryRun(examined: Examination, options: PassOptions): PassReport {
+  const { verdict, assessment, view, suspended } = examined;
+  const { health } = assessment;
+  const decision: PassDecision = {
+    health: health.status,
+    successes: health.successes,
+    failures: health.failures,
+    advertising: options.places.some(({ address }) => view.present.has(address)),
+    transition: undefined,
+    transitions: 0,
+    suspensions: suspended.active,
+    places: options.places.map((place) => ({ ...place, present: view.present.has(place.address) })),
+    leaseLeftMs: undefined,
+    changes: describeChanges(examined.changes),
+  };
+  const problems = suspended.error === undefined ? [] : [suspended.error];
+  return reportOf(options.instance, verdict, decision, problems);
+}
+
+/**
+ * Says what changed and what went wrong, and puts the report together.
+ *
+ * @param degraded why lock, state or suspensions could not be written or read, if so
+ */
+export function conclude(
+  facts: PassFacts,
+  examined: Examination,
+  outcome: Outcome,
+  degraded: ReportedError | undefined,
+  log: Log,
+): PassReport {
+  const { options, present } = facts;
+  const transition = transitionOf(facts, examined.suspended.active);
+  if (transition !== undefined) log.notice(transition.message);
+  for (const repaired of repairs(outcome.changes, facts)) log.notice(repaired);
+  const { health, leaseFromMs, transitions } = nextState(facts);
+  const decision: PassDecision = {
+    health: health.status,
+    successes: health.successes,
+    failures: health.failures,
+    advertising: isAdvertising(facts),
+    transition,
+    transitions,
+    suspensions: examined.suspended.active,
+    places: options.places.map((place) => ({ ...place, present: present.has(place.address) })),
+    leaseLeftMs:
+      leaseFromMs === null || options.leaseMs === undefined
+        ? undefined
+        : leaseFromMs + options.leaseMs - facts.now.bootMs,
+    changes: describeChanges(outcome.changes),
+  };
+  const problems = [
+    degraded,
+    examined.suspended.error,
+    ...outcome.failures.map(failureError),
+    ...foreignErrors(examined),
+  ].filter((problem) => problem !== undefined);
+  for (const { message } of problems) log.error(message);
+  return reportOf(options.instance, facts.verdict, decision, problems);
+}
+
+/** What stays advertised although it should not be, because it is not ours to remove. */
+function foreignErrors({ verdict, assessment, view }: Examination): readonly KernelError[] {
+  if (verdict.status !== 'down' || assessment.advertise) return [];
+  return Array.from(
+    view.foreign ?? [],
+    ([address, found]) =>
+      new KernelError(`${address} stays advertised: ${found} is somebody else's, and left alone`),
+  );
+}
+
+export function failureError({ change, message, notPermitted }: Failure): ReportedError {
+  const text = `cannot ${change.verb} ${placeLabel(change.place)}: ${message}`;
+  return notPermitted
+    ? new PermissionError(`${text} (CAP_NET_ADMIN is needed)`)
+    : new KernelError(text);
+}
+
+function describeChanges(changes: Outcome['changes']): readonly string[] {
+  return changes.map(({ verb, place }) => `${verb} ${placeLabel(place)}`);
+}
