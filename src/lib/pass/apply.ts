@@ -1,11 +1,8 @@
 import { placeLabel, type Change, type Failure } from '../advertise/advertiser.ts';
-import type { InstanceState, Place } from '../state/instance-state.ts';
-import { StateError } from '../system/errors.ts';
-import { usableState } from './decide.ts';
-import { drainAfter } from './drain.ts';
-import type { Examination } from './plan.ts';
-import type { PassOptions, PassPorts } from './ports.ts';
-import type { Session } from './session.ts';
+import type { Place } from '../state/instance-state.ts';
+import { drainAfter, drainDropped, drainsOfDropped } from './drain.ts';
+import type { Applied, Plan } from './facts.ts';
+import type { PassPorts } from './ports.ts';
 import { withdrawPlaces } from './withdraw.ts';
 
 /**
@@ -14,19 +11,16 @@ import { withdrawPlaces } from './withdraw.ts';
  * before. Without a drain it would lose what is still on its way.
  */
 function leavesAsPlanned(
-  { reading, mayWrite }: Session,
-  { assessment, changes, verdict }: Examination,
-  { drainMs }: PassOptions,
-  { advertiser }: PassPorts,
+  { session, options, before, decision, changes, verdict }: Plan,
+  { advertiser }: Pick<PassPorts, 'advertiser'>,
 ): boolean {
-  const state = usableState(reading);
   return (
-    state?.health.status === 'up' &&
+    before?.health.status === 'up' &&
     verdict.status !== 'down' &&
-    assessment.suspensionIds.some((id) => !state.suspensionIds.includes(id)) &&
+    decision.suspensionIds.some((id) => !before.suspensionIds.includes(id)) &&
     changes.some(({ verb }) => verb === 'remove') &&
-    mayWrite &&
-    drainMs > 0 &&
+    session.mayWrite &&
+    options.drainMs > 0 &&
     advertiser.canDrain
   );
 }
@@ -39,17 +33,15 @@ function leavesAsPlanned(
  * @throws KernelError, PermissionError or StateError when a planned withdrawal fails
  */
 export async function applyChanges(
-  session: Session,
-  examined: Examination,
+  plan: Plan,
   suspended: () => boolean,
-  options: PassOptions,
   ports: PassPorts,
-): Promise<Outcome & { readonly drain: ReturnType<typeof drainAfter> }> {
+): Promise<Applied> {
+  const { session, options, decision } = plan;
   session.requireLock();
-  const before = drainDropped(session, examined, options, ports);
-  const { assessment } = examined;
-  const changes = [...drainsOf(before, examined, options), ...examined.changes];
-  const planned = before !== undefined && leavesAsPlanned(session, examined, options, ports);
+  const before = drainDropped(plan, ports);
+  const changes = [...drainsOfDropped(before, plan), ...plan.changes];
+  const planned = before !== undefined && leavesAsPlanned(plan, ports);
   const own = new Set(options.places.map(({ address }) => address));
   const leaves = ({ verb, place }: Change): boolean => verb === 'remove' && own.has(place.address);
   const others = planned ? changes.filter((change) => !leaves(change)) : changes;
@@ -57,9 +49,9 @@ export async function applyChanges(
   const outcome = { ...reconciled, failures: withoutDrains(reconciled.failures, ports) };
   sayDropped(outcome, own, ports);
   const drain = drainAfter(before, outcome.changes, outcome.failures);
-  if (outcome.undo.length > 0) return undo(session, outcome, drain, examined, options, ports);
+  if (outcome.undo.length > 0) return undo(plan, { ...outcome, drain }, ports);
   if (!planned) return { ...outcome, drain };
-  const state = { ...before, drain, suspensionIds: [...assessment.suspensionIds] };
+  const state = { ...before, drain, suspensionIds: [...decision.suspensionIds] };
   const withdrawal = await withdrawPlaces(session, state, options.places, options.drainMs, ports);
   return { changes, failures: outcome.failures, drain: withdrawal.state.drain };
 }
@@ -69,75 +61,20 @@ export async function applyChanges(
  * then, so it is drained as in any planned withdrawal.
  */
 async function undo(
-  session: Session,
-  outcome: Reconciled,
-  drain: ReturnType<typeof drainAfter>,
-  { assessment }: Examination,
-  { drainMs, leaseMs }: PassOptions,
+  { session, before, decision, options }: Plan,
+  outcome: Reconciled & Applied,
   ports: PassPorts,
-): Promise<Outcome & { readonly drain: ReturnType<typeof drainAfter> }> {
+): Promise<Applied> {
+  const { drain } = outcome;
   const removals = outcome.undo.map((place): Change => ({ verb: 'remove', place }));
   const changes = [...outcome.changes, ...removals];
-  const before = usableState(session.reading);
   if (before === undefined || !session.mayWrite) {
-    const failures = await ports.advertiser.apply(removals, leaseMs);
+    const failures = await ports.advertiser.apply(removals, options.leaseMs);
     return { changes, failures: [...outcome.failures, ...failures], drain };
   }
-  const state = { ...before, drain, health: assessment.health };
-  const withdrawal = await withdrawPlaces(session, state, outcome.undo, drainMs, ports);
+  const state = { ...before, drain, health: decision.health };
+  const withdrawal = await withdrawPlaces(session, state, outcome.undo, options.drainMs, ports);
   return { changes, failures: outcome.failures, drain: withdrawal.state.drain };
-}
-
-/** The addresses that the configuration does not name any more, and that go with this pass. */
-function dropped({ changes }: Examination, { places }: PassOptions): readonly Place[] {
-  const own = new Set(places.map(({ address }) => address));
-  return changes
-    .filter(({ verb, place }) => verb === 'remove' && !own.has(place.address))
-    .map(({ place }) => place);
-}
-
-/**
- * An address that the configuration gives up leaves as planned: the state says until when it is
- * drained before the route is there.
- *
- * @returns the state before this pass, with that drain
- */
-function drainDropped(
-  session: Session,
-  examined: Examination,
-  options: PassOptions,
-  { advertiser }: PassPorts,
-): InstanceState | undefined {
-  const before = usableState(session.reading);
-  const places = dropped(examined, options);
-  const isPlanned =
-    before?.health.status === 'up' &&
-    examined.verdict.status !== 'down' &&
-    session.mayWrite &&
-    options.drainMs > 0 &&
-    advertiser.canDrain;
-  if (!isPlanned || places.length === 0) return before;
-  const addresses = [...places.map(({ address }) => address), ...(before.drain?.addresses ?? [])];
-  const untilMs = examined.now.bootMs + options.drainMs;
-  const next = { ...before, drain: { untilMs, addresses: [...new Set(addresses)] } };
-  try {
-    session.write(next);
-    return next;
-  } catch (error) {
-    if (!(error instanceof StateError)) throw error;
-    return before; // without the state, no drain: nobody would know of its route
-  }
-}
-
-function drainsOf(
-  before: InstanceState | undefined,
-  examined: Examination,
-  options: PassOptions,
-): readonly Change[] {
-  const drained = new Set(before?.drain?.addresses);
-  return dropped(examined, options)
-    .filter(({ address }) => drained.has(address))
-    .map(({ address }): Change => ({ verb: 'drain', place: drainPlace(address) }));
 }
 
 /** Without its drain a withdrawal is still one: that is warned about. */
@@ -152,7 +89,7 @@ function withoutDrains(
 }
 
 function sayDropped(
-  { changes, failures }: Outcome,
+  { changes, failures }: Reconciled,
   own: ReadonlySet<string>,
   { log }: Pick<PassPorts, 'log'>,
 ): void {
@@ -163,14 +100,8 @@ function sayDropped(
   }
 }
 
-/** What came of the changes of a pass. */
-export interface Outcome {
-  readonly changes: readonly Change[];
-  readonly failures: readonly Failure[];
-}
-
-/** An outcome, with what was added while somebody suspended the instance: it has to go again. */
-export interface Reconciled extends Outcome {
+/** What came of changes, with what was added while somebody suspended the instance: it has to go. */
+interface Reconciled extends Omit<Applied, 'drain'> {
   readonly undo: readonly Place[];
 }
 
@@ -182,7 +113,7 @@ export interface Reconciled extends Outcome {
  * @param isSuspended looks at the suspensions as they are in this moment; also true when that
  *   cannot be told
  */
-export async function reconcile(
+async function reconcile(
   planned: readonly Change[],
   leaseMs: number | undefined,
   isSuspended: () => boolean,
@@ -203,17 +134,4 @@ export async function reconcile(
   if (added.length === 0 || !isSuspended()) return { changes, failures, undo: [] };
   log.step('suspended in this moment: what was added is taken out again');
   return { changes, failures, undo: added.map(({ place }) => place) };
-}
-
-/** The changes that end the drain of addresses. */
-export function endDrain(addresses: Iterable<string>): readonly Change[] {
-  return Array.from(addresses, (address): Change => ({
-    verb: 'end-drain',
-    place: drainPlace(address),
-  }));
-}
-
-/** Drain routes are always on lo, wherever the address was. */
-export function drainPlace(address: string): Place {
-  return { address, interface: 'lo' };
 }

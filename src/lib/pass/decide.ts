@@ -25,7 +25,7 @@ export type VerdictStatus = 'up' | 'down' | 'unknown';
  * @param nowMs on a clock that counts on within a boot; one that jumps all the same can cut a
  *   hold-down short or prolong it, but never beyond `holdDownMaxMs` from now
  */
-export function decide(
+export function nextHealth(
   health: Health,
   status: VerdictStatus,
   options: DecisionOptions,
@@ -106,7 +106,7 @@ export type SuspensionView =
   /** They cannot be read: nothing may be added, and nothing is withdrawn for it. */
   | { readonly known: false };
 
-export interface Assessment {
+export interface Decision {
   readonly health: Health;
   readonly advertise: boolean;
   /** Only a pass that saw the service work adds or renews. */
@@ -129,7 +129,7 @@ export interface Circumstances {
 }
 
 /** What a pass makes of all it knows. Pure. */
-export function assess(known: Circumstances): Assessment {
+export function decide(known: Circumstances): Decision {
   const { verdict, degraded, options, now } = known;
   const state = usableState(known.reading);
   const former = state?.suspensionIds ?? [];
@@ -143,7 +143,7 @@ export function assess(known: Circumstances): Assessment {
   const before = kept ?? state?.health ?? initialHealth(known.present ? 'up' : 'down', now);
   const base = suspendedAnew ? healthAfterWithdrawal(before, now.bootMs) : before;
   const effective = degraded ? { ...options, fall: 1 } : options;
-  const health = decide(base, verdict.status, effective, now.bootMs);
+  const health = nextHealth(base, verdict.status, effective, now.bootMs);
   return {
     health,
     advertise: health.status === 'up' && mayAdvertise(suspensionIds),

@@ -1,3 +1,5 @@
+import { placeLabel } from '../advertise/advertiser.ts';
+import type { InstanceState, Place } from '../state/instance-state.ts';
 import { formatDuration } from '../system/duration.ts';
 import { passDeadlineMs, type Advice, type PassOptions } from './ports.ts';
 
@@ -47,4 +49,32 @@ export function estimateInterval(formerMs: number | null, gapMs: number): number
   if (formerMs === null) return Math.round(gapMs);
   const believedMs = formerMs === 0 ? gapMs : Math.min(gapMs, LONGEST_GAP * formerMs);
   return Math.round((3 * formerMs + believedMs) / 4);
+}
+
+/**
+ * When the leases that the kernel counts down began, on the clock since boot. One of another
+ * length than now wanted counts as unknown, so that it is set anew before it runs out; so does one
+ * of 0.1.0, whose IPv6 addresses FRR 10 does not announce, and of an address that was not the
+ * instance's own until now.
+ */
+export function leaseStart(
+  state: InstanceState | undefined,
+  leaseMs: number | undefined,
+  places: readonly Place[],
+): number | null {
+  if (state?.prefixRoutes !== true) return null;
+  const had = new Set(state.places.map(placeLabel));
+  if (!places.every((place) => had.has(placeLabel(place)))) return null;
+  return state.leaseMs === (leaseMs ?? null) ? state.leaseFromMs : null;
+}
+
+/** Whether half of the lease is spent, on the clock since boot. */
+export function leaseIsDue(
+  leaseFromMs: number | null,
+  leaseMs: number | undefined,
+  nowMs: number,
+): boolean {
+  // Unknown since when: it is set anew, and known from then on.
+  if (leaseFromMs === null || nowMs < leaseFromMs) return true;
+  return leaseMs !== undefined && nowMs - leaseFromMs >= leaseMs / 2;
 }

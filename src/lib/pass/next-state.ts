@@ -1,50 +1,28 @@
-import type { Advertiser } from '../advertise/advertiser.ts';
-import type { Verdict } from '../probe/probe.ts';
 import { type InstanceState, type Place, initialHealth } from '../state/instance-state.ts';
 import type { Moment } from '../system/clock.ts';
-import type { Assessment } from './decide.ts';
+import type { Outcome } from './facts.ts';
 import { estimateInterval } from './lease.ts';
-import { passDeadlineMs, type PassOptions } from './ports.ts';
-
-/** All that a pass knows at its end. */
-export interface PassFacts {
-  readonly options: PassOptions;
-  readonly kind: Advertiser['kind'];
-  readonly before: InstanceState | undefined;
-  /** Whether the node advertised when the last pass ended, or before this one if that is lost. */
-  readonly wasAdvertising: boolean;
-  /** The addresses that the kernel shows at the end. */
-  readonly present: ReadonlySet<string>;
-  readonly assessment: Assessment;
-  readonly verdict: Verdict;
-  /** Places that the configuration dropped and that are still there. */
-  readonly leftOver: readonly Place[];
-  readonly leaseFromMs: number | null;
-  readonly drain: InstanceState['drain'];
-  readonly warned: readonly string[];
-  readonly durationMs: number;
-  readonly now: Moment;
-}
+import { passDeadlineMs } from './ports.ts';
 
 /** The state that a pass leaves behind. Pure. */
-export function nextState(facts: PassFacts): InstanceState {
-  const { options, before, assessment, verdict, now } = facts;
-  const advertising = isAdvertising(facts);
-  const changed = advertising !== facts.wasAdvertising;
+export function nextState(outcome: Outcome): InstanceState {
+  const { options, before, decision, verdict, now } = outcome;
+  const advertising = isAdvertising(outcome);
+  const changed = advertising !== outcome.wasAdvertising;
   return {
     version: 1,
     instance: options.instance,
     bootId: now.bootId,
     source: options.source,
-    kind: facts.kind,
-    places: [...options.places, ...facts.leftOver],
-    health: assessment.health,
+    kind: outcome.kind,
+    places: [...options.places, ...outcome.leftOver],
+    health: decision.health,
     advertising,
     advertisingChangedAtMs:
       changed || before === undefined ? now.bootMs : before.advertisingChangedAtMs,
     transitions: (before?.transitions ?? 0) + (changed ? 1 : 0),
-    leaseFromMs: advertising ? facts.leaseFromMs : null,
-    prefixRoutes: facts.leaseFromMs !== null,
+    leaseFromMs: advertising ? outcome.leaseFromMs : null,
+    prefixRoutes: outcome.leaseFromMs !== null,
     leaseMs: options.leaseMs ?? null,
     lastPass: {
       atMs: now.bootMs,
@@ -52,20 +30,20 @@ export function nextState(facts: PassFacts): InstanceState {
       status: verdict.status,
       reason: verdict.status === 'up' ? null : verdict.reason,
       detail: verdict.detail.slice(0, MAX_DETAIL),
-      durationMs: facts.durationMs,
+      durationMs: outcome.durationMs,
     },
     intervalMs: nextInterval(before, now),
     deadlineMs: passDeadlineMs(options),
     fall: options.fall,
     rise: options.rise,
-    suspensionIds: [...assessment.suspensionIds],
-    drain: facts.drain,
-    warned: [...facts.warned],
+    suspensionIds: [...decision.suspensionIds],
+    drain: outcome.drain,
+    warned: [...outcome.warned],
   };
 }
 
 /** What the kernel shows is what the network is told. */
-export function isAdvertising({ options, present }: PassFacts): boolean {
+export function isAdvertising({ options, present }: Pick<Outcome, 'options' | 'present'>): boolean {
   return options.places.some(({ address }) => present.has(address));
 }
 

@@ -1,24 +1,27 @@
+import type { Verdict } from '../probe/probe.ts';
 import type { InstanceState, Place } from '../state/instance-state.ts';
 import { runningCommand } from '../state/running-command.ts';
 import { markWithdrawn } from '../state/state-file.ts';
 import { monotonicMs } from '../system/clock.ts';
 import { StateError } from '../system/errors.ts';
-import { applyChanges, type Outcome } from './apply.ts';
+import type { Log } from '../system/log.ts';
+import { applyChanges } from './apply.ts';
 import { describeVerdict, probeWithAttempts } from './attempts.ts';
 import { usableState } from './decide.ts';
-import { leaseAdvice } from './lease.ts';
-import { certainInterval, isAdvertising, nextState, type PassFacts } from './next-state.ts';
+import { gatherFacts, placesThere, type Applied, type Outcome, type Plan } from './facts.ts';
+import { leaseAdvice, leaseStart } from './lease.ts';
+import { certainInterval, isAdvertising, nextState } from './next-state.ts';
 import { gaveUpAll, releasePlaces, takeOwnership } from './ownership.ts';
-import { leaseStart, examine, placesThere, type Examination } from './plan.ts';
+import { planPass } from './plan.ts';
 import type { Advice, PassOptions, PassPorts } from './ports.ts';
 import { watchSuspensions } from './read-suspensions.ts';
 import {
-  conclude,
   explain,
+  gapMessage,
   reportDryRun,
   reportOf,
+  reportPass,
   type PassReport,
-  gapMessage,
 } from './report.ts';
 import { openReadOnly, openSession, type Session } from './session.ts';
 import { withdrawInstance } from './withdraw-instance.ts';
@@ -62,77 +65,69 @@ async function passWithin(
   ports: PassPorts,
 ): Promise<PassReport> {
   const startedMs = monotonicMs();
-  const { reading } = locked;
-  if (reading.kind === 'gap' && reading.aged === undefined && locked.mayWrite) {
-    ports.log.notice(gapMessage(reading.gap));
-  }
+  sayGap(locked, ports);
   const { session, dropped } = await takeOwnership(locked, options, ports);
-  const health = usableState(reading)?.health.status;
-  const command = session.mayWrite ? runningCommand(session.paths.command) : undefined;
-  const probed = await probeWithAttempts(options, ports, { health, command });
+  const probed = await probe(session, options, ports);
   if (ports.interrupts.requested() !== undefined) {
     return reportOf(options.instance, probed, undefined, []);
   }
-  const examined = await examine(session, probed, dropped, options, ports);
-  explain(examined, options, ports.log);
-  if (options.mode === 'dry-run') return reportDryRun(examined, options);
+  const facts = await gatherFacts(session, probed, dropped, options, ports);
+  const plan = await planPass(facts, ports);
+  explain(plan, ports.log);
+  if (options.mode === 'dry-run') return reportDryRun(plan);
 
   const watch = watchSuspensions(options, ports.clock, ports.ownUid);
-  const outcome = await applyChanges(session, examined, watch.isSuspended, options, ports);
-  const after =
-    outcome.changes.length === 0 ? examined.view : await ports.advertiser.read(options.places);
-  const facts: PassFacts = {
-    ...factsBefore(session, examined, options),
-    kind: ports.advertiser.kind,
-    present: after.present,
-    leftOver: await placesThere(ports.advertiser, dropped),
-    leaseFromMs: leaseFrom(session, examined, outcome, options),
-    drain: outcome.drain,
-    warned: adviseOnce(session, examined, options, ports),
-    durationMs: monotonicMs() - startedMs,
-  };
-  const unwritten = remember(session, nextState(facts), dropped);
-  const isUnwritten = unwritten !== undefined || session.degraded !== undefined;
-  if (isUnwritten && facts.wasAdvertising && !isAdvertising(facts)) {
-    markWithdrawn(session.paths.state);
-  }
-  const trouble = session.degraded ?? unwritten ?? watch.trouble();
-  return conclude(facts, examined, outcome, trouble, ports.log);
+  const applied = await applyChanges(plan, watch.isSuspended, ports);
+  const outcome = await readBack({ ...plan, ...applied }, startedMs, ports);
+  const state = nextState(outcome);
+  const trouble = writeState(outcome, state) ?? watch.trouble();
+  return reportPass(outcome, state, trouble, ports.log);
 }
 
-type FactsBefore = Pick<
-  PassFacts,
-  'options' | 'before' | 'wasAdvertising' | 'assessment' | 'verdict' | 'now'
->;
+/** A state that cannot be used is told, but where the pass cannot write one either. */
+function sayGap({ reading, mayWrite }: Session, { log }: PassPorts): void {
+  if (reading.kind === 'gap' && reading.aged === undefined && mayWrite) {
+    log.notice(gapMessage(reading.gap));
+  }
+}
 
-function factsBefore(session: Session, examined: Examination, options: PassOptions): FactsBefore {
-  const before = usableState(session.reading);
-  const { assessment, verdict, now, view } = examined;
-  const shown = options.places.some(({ address }) => view.present.has(address));
-  const wasAdvertising = before?.advertising ?? shown;
-  return { options, before, wasAdvertising, assessment, verdict, now };
+function probe(session: Session, options: PassOptions, ports: PassPorts): Promise<Verdict> {
+  const { reading, mayWrite, paths } = session;
+  return probeWithAttempts(options, ports, {
+    health: usableState(reading)?.health.status,
+    command: mayWrite ? runningCommand(paths.command) : undefined,
+  });
+}
+
+/** Looks at the kernel again, if anything was changed in it. */
+async function readBack(
+  done: Plan & Applied,
+  startedMs: number,
+  { advertiser, log }: PassPorts,
+): Promise<Outcome> {
+  const { options, dropped } = done;
+  const after = done.changes.length === 0 ? done.view : await advertiser.read(options.places);
+  return {
+    ...done,
+    present: after.present,
+    leftOver: await placesThere(advertiser, dropped),
+    leaseFromMs: leaseFrom(done, options),
+    warned: adviseOnce(done, log),
+    durationMs: monotonicMs() - startedMs,
+  };
 }
 
 /** When the leases that the kernel holds now began: the oldest counts. */
 function leaseFrom(
-  { reading }: Session,
-  { renews, now }: Examination,
-  { failures }: Outcome,
+  { before, renews, now, failures }: Plan & Applied,
   { leaseMs, places }: PassOptions,
 ): number | null {
   const failed = failures.some(({ change }) => change.verb === 'add' || change.verb === 'renew');
-  if (renews && !failed) return now.bootMs;
-  return leaseStart(usableState(reading), leaseMs, places);
+  return renews && !failed ? now.bootMs : leaseStart(before, leaseMs, places);
 }
 
 /** Says what is doubtful and was not said yet. Returns what is doubtful now. */
-function adviseOnce(
-  session: Session,
-  { verdict, view, now }: Examination,
-  options: PassOptions,
-  { log }: PassPorts,
-): readonly string[] {
-  const before = usableState(session.reading);
+function adviseOnce({ options, before, verdict, view, now }: Plan, log: Log): readonly string[] {
   const blind: Advice = { key: 'unknown', message: `cannot judge: ${describeVerdict(verdict)}` };
   const all: readonly Advice[] = [
     ...options.advice,
@@ -150,7 +145,21 @@ function adviseOnce(
   return all.map(({ key }) => key);
 }
 
-/** Writes the state and gives up what is no longer managed. Returns why that was not possible. */
+/**
+ * Writes the state and gives up what is no longer managed. A withdrawal that cannot be written is
+ * marked, so that the next pass knows of it.
+ *
+ * @returns why nothing could be written
+ */
+function writeState(outcome: Outcome, state: InstanceState): Session['degraded'] {
+  const { session, dropped, wasAdvertising } = outcome;
+  const unwritten = session.degraded ?? remember(session, state, dropped);
+  if (unwritten !== undefined && wasAdvertising && !isAdvertising(outcome)) {
+    markWithdrawn(session.paths.state);
+  }
+  return unwritten;
+}
+
 function remember(
   session: Session,
   state: InstanceState,

@@ -1,94 +1,42 @@
-import {
-  type Advertiser,
-  type Change,
-  type KernelView,
-  placeLabel,
-} from '../advertise/advertiser.ts';
-import { unknown, type Verdict } from '../probe/probe.ts';
-import type { Place, InstanceState } from '../state/instance-state.ts';
-import type { Moment } from '../system/clock.ts';
-import { assess, usableState, type Assessment } from './decide.ts';
+import type { Change, KernelView } from '../advertise/advertiser.ts';
+import type { Place } from '../state/instance-state.ts';
+import { decide } from './decide.ts';
 import { changesForDrains } from './drain.ts';
-import { isLeaseTooShort } from './lease.ts';
+import type { Facts, Plan } from './facts.ts';
+import { isLeaseTooShort, leaseIsDue, leaseStart } from './lease.ts';
 import { certainInterval } from './next-state.ts';
-import type { PassOptions, PassPorts } from './ports.ts';
-import { readSuspensions, type SuspensionReading } from './read-suspensions.ts';
-import type { Session } from './session.ts';
-
-/** What a pass knows once the probe has answered, and what it is going to change. */
-export interface Examination {
-  readonly verdict: Verdict;
-  readonly view: KernelView;
-  readonly suspended: SuspensionReading;
-  readonly assessment: Assessment;
-  readonly changes: readonly Change[];
-  /** Whether the changes set every lease anew. */
-  readonly renews: boolean;
-  readonly now: Moment;
-}
+import type { PassPorts } from './ports.ts';
 
 /**
- * Looks at kernel, suspensions and state, and plans. Changes nothing.
+ * Decides, and plans what is to change in the kernel. Changes nothing.
  *
- * @param probed what the probe said
- * @param dropped places that the configuration does not name any more
  * @throws KernelError when the kernel cannot be read
  */
-export async function examine(
-  session: Session,
-  probed: Verdict,
-  dropped: readonly Place[],
-  options: PassOptions,
-  ports: PassPorts,
-): Promise<Examination> {
+export async function planPass(
+  facts: Facts,
+  ports: Pick<PassPorts, 'advertiser' | 'log'>,
+): Promise<Plan> {
+  const { session, options, before, view, suspended, leftOver, now } = facts;
   const { places, leaseMs } = options;
-  const view = await ports.advertiser.read(places);
-  const leftOver = await placesThere(ports.advertiser, dropped);
-  // Without its interface the node can neither advertise nor judge: that is not the service's fault.
-  const verdict = view.obstacle === undefined ? probed : unknown('no-interface', view.obstacle);
-  const now = ports.clock.now();
-  const suspended = readSuspensions(options, ports.clock, ports.ownUid);
-  const assessment = assess({
+  const decision = decide({
     reading: session.reading,
-    verdict,
+    verdict: facts.verdict,
     suspensions:
       suspended.error === undefined
         ? { known: true, ids: suspended.active.map(({ id }) => id) }
         : { known: false },
     degraded: session.degraded !== undefined,
     present: places.some(({ address }) => view.present.has(address)),
-    leaseTooShort: isLeaseTooShort(options, certainInterval(usableState(session.reading), now)),
+    leaseTooShort: isLeaseTooShort(options, certainInterval(before, now)),
     options,
     now,
   });
-  const { advertise, mayAdd } = assessment;
+  const { advertise, mayAdd } = decision;
   const returns = advertise && mayAdd;
-  const began = leaseStart(usableState(session.reading), leaseMs, places);
-  const renew = leaseIsDue(began, leaseMs, now.bootMs);
+  const renew = leaseIsDue(leaseStart(before, leaseMs, places), leaseMs, now.bootMs);
   const planned = planChanges({ advertise, mayAdd, renew }, places, leftOver, view);
-  const drains = await changesForDrains(session, options, ports, returns, now);
-  return {
-    verdict,
-    view,
-    suspended,
-    assessment,
-    changes: [...planned, ...drains],
-    renews: renew && returns,
-    now,
-  };
-}
-
-/**
- * Those of the places that the kernel shows. Read apart from an instance's own: a view tells
- * addresses only, and the same one may have moved from one interface to another.
- */
-export async function placesThere(
-  advertiser: Pick<Advertiser, 'read'>,
-  places: readonly Place[],
-): Promise<readonly Place[]> {
-  if (places.length === 0) return [];
-  const { present } = await advertiser.read(places);
-  return places.filter(({ address }) => present.has(address));
+  const drains = await changesForDrains(facts, returns, ports);
+  return { ...facts, decision, changes: [...planned, ...drains], renews: renew && returns };
 }
 
 /** What a pass wants of the kernel, and what it is allowed to do for it. */
@@ -125,32 +73,4 @@ export function planChanges(
     return desire.renew || outdated ? { verb: 'renew', place } : [];
   });
   return [...gone, ...changes];
-}
-
-/**
- * When the leases that the kernel counts down began, on the clock since boot. One of another
- * length than now wanted counts as unknown, so that it is set anew before it runs out; so does one
- * of 0.1.0, whose IPv6 addresses FRR 10 does not announce, and of an address that was not the
- * instance's own until now.
- */
-export function leaseStart(
-  state: InstanceState | undefined,
-  leaseMs: number | undefined,
-  places: readonly Place[],
-): number | null {
-  if (state?.prefixRoutes !== true) return null;
-  const had = new Set(state.places.map(placeLabel));
-  if (!places.every((place) => had.has(placeLabel(place)))) return null;
-  return state.leaseMs === (leaseMs ?? null) ? state.leaseFromMs : null;
-}
-
-/** Whether half of the lease is spent, on the clock since boot. */
-export function leaseIsDue(
-  leaseFromMs: number | null,
-  leaseMs: number | undefined,
-  nowMs: number,
-): boolean {
-  // Unknown since when: it is set anew, and known from then on.
-  if (leaseFromMs === null || nowMs < leaseFromMs) return true;
-  return leaseMs !== undefined && nowMs - leaseFromMs >= leaseMs / 2;
 }

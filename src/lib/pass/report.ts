@@ -1,18 +1,16 @@
-import { placeLabel, type Change, type Failure } from '../advertise/advertiser.ts';
+import { placeLabel, type Failure } from '../advertise/advertiser.ts';
 import type { Verdict } from '../probe/probe.ts';
-import type { Place } from '../state/instance-state.ts';
+import type { InstanceState, Place } from '../state/instance-state.ts';
 import type { StateGap } from '../state/state-file.ts';
 import type { ActiveSuspension } from '../state/suspension-record.ts';
 import { formatDuration } from '../system/duration.ts';
-import { type ReportedError, KernelError, PermissionError } from '../system/errors.ts';
+import { KernelError, PermissionError, type ReportedError } from '../system/errors.ts';
 import { ExitStatus, worstExitStatus } from '../system/exit-status.ts';
 import type { Log } from '../system/log.ts';
-import type { Outcome } from './apply.ts';
 import { describeVerdict } from './attempts.ts';
 import { holdDownLeft } from './decide.ts';
-import { isAdvertising, type PassFacts, nextState } from './next-state.ts';
-import type { Examination } from './plan.ts';
-import type { PassOptions } from './ports.ts';
+import type { Outcome, Plan } from './facts.ts';
+import { isAdvertising } from './next-state.ts';
 import { describeSuspension } from './read-suspensions.ts';
 
 /** What a pass saw and did: what is, as read back, not what was meant. */
@@ -87,14 +85,11 @@ export function reportOf(
 }
 
 /** The change of what the network sees, if this pass made or found one. Pure. */
-export function transitionOf(
-  facts: PassFacts,
-  suspensions: readonly ActiveSuspension[],
-): Transition | undefined {
-  const advertising = isAdvertising(facts);
-  if (advertising === facts.wasAdvertising) return undefined;
-  const where = facts.options.places.map(placeLabel).join(', ');
-  const { verdict, assessment } = facts;
+export function transitionOf(outcome: Outcome): Transition | undefined {
+  const advertising = isAdvertising(outcome);
+  if (advertising === outcome.wasAdvertising) return undefined;
+  const where = outcome.options.places.map(placeLabel).join(', ');
+  const { verdict, decision, suspended } = outcome;
   if (advertising) {
     return {
       to: 'up',
@@ -102,15 +97,15 @@ export function transitionOf(
       message: `up: advertising ${where}: ${verdict.detail}`,
     };
   }
-  if (suspensions.length > 0) {
-    const by = suspensions.map(describeSuspension).join(', ');
+  if (suspended.active.length > 0) {
+    const by = suspended.active.map(describeSuspension).join(', ');
     return {
       to: 'down',
       reason: 'suspended',
       message: `down: withdrew ${where}: suspended by ${by}`,
     };
   }
-  if (verdict.status === 'down' && assessment.health.status === 'down') {
+  if (verdict.status === 'down' && decision.health.status === 'down') {
     const message = `down: withdrew ${where}: ${verdict.reason}: ${verdict.detail}`;
     return { to: 'down', reason: verdict.reason, message };
   }
@@ -124,11 +119,11 @@ export function transitionOf(
 }
 
 /** The addresses that were added although the node advertised all the time, each in a line. */
-export function repairs(changes: readonly Change[], facts: PassFacts): readonly string[] {
-  if (!facts.wasAdvertising) return [];
-  const known = new Set(facts.before?.places.map(placeLabel));
-  return changes
-    .filter(({ verb, place }) => verb === 'add' && facts.present.has(place.address))
+export function repairs(outcome: Outcome): readonly string[] {
+  if (!outcome.wasAdvertising) return [];
+  const known = new Set(outcome.before?.places.map(placeLabel));
+  return outcome.changes
+    .filter(({ verb, place }) => verb === 'add' && outcome.present.has(place.address))
     .map(({ place }) => placeLabel(place))
     .map((label) => (known.has(label) ? `put ${label} back, which was missing` : `added ${label}`));
 }
@@ -147,9 +142,9 @@ export function gapMessage(gap: StateGap): string {
 }
 
 /** With --verbose: why the pass does what it does. */
-export function explain(examined: Examination, options: PassOptions, log: Log): void {
-  const { verdict, assessment, suspended, view, now } = examined;
-  const { health } = assessment;
+export function explain(plan: Plan, log: Log): void {
+  const { options, verdict, decision, suspended, view, now } = plan;
+  const { health } = decision;
   log.step(`verdict ${describeVerdict(verdict)}`);
   const counts = `${health.successes}/${options.rise} successes, ${health.failures}/${options.fall} failures`;
   log.step(`health ${health.status} (${counts})`);
@@ -161,74 +156,77 @@ export function explain(examined: Examination, options: PassOptions, log: Log): 
   for (const place of options.places) {
     log.step(`${placeLabel(place)} is ${view.present.has(place.address) ? 'present' : 'absent'}`);
   }
-  if (examined.changes.length === 0) log.step('nothing to change');
+  if (plan.changes.length === 0) log.step('nothing to change');
 }
 
 /** What a dry run tells: the plan, and the kernel as it is. */
-export function reportDryRun(examined: Examination, options: PassOptions): PassReport {
-  const { verdict, assessment, view, suspended } = examined;
-  const { health } = assessment;
+export function reportDryRun(plan: Plan): PassReport {
+  const { options, view, suspended } = plan;
   const decision: PassDecision = {
-    health: health.status,
-    successes: health.successes,
-    failures: health.failures,
-    advertising: options.places.some(({ address }) => view.present.has(address)),
+    ...sharedBy(plan, view.present),
     transition: undefined,
     transitions: 0,
-    suspensions: suspended.active,
-    places: options.places.map((place) => ({ ...place, present: view.present.has(place.address) })),
     leaseLeftMs: undefined,
-    changes: describeChanges(examined.changes),
   };
   const problems = suspended.error === undefined ? [] : [suspended.error];
-  return reportOf(options.instance, verdict, decision, problems);
+  return reportOf(options.instance, plan.verdict, decision, problems);
 }
 
 /**
  * Says what changed and what went wrong, and puts the report together.
  *
+ * @param state that the pass left behind
  * @param degraded why lock, state or suspensions could not be written or read, if so
  */
-export function conclude(
-  facts: PassFacts,
-  examined: Examination,
+export function reportPass(
   outcome: Outcome,
+  { transitions, leaseFromMs }: InstanceState,
   degraded: ReportedError | undefined,
   log: Log,
 ): PassReport {
-  const { options, present } = facts;
-  const transition = transitionOf(facts, examined.suspended.active);
+  const { options, now } = outcome;
+  const transition = transitionOf(outcome);
   if (transition !== undefined) log.notice(transition.message);
-  for (const repaired of repairs(outcome.changes, facts)) log.notice(repaired);
-  const { health, leaseFromMs, transitions } = nextState(facts);
+  for (const repaired of repairs(outcome)) log.notice(repaired);
   const decision: PassDecision = {
-    health: health.status,
-    successes: health.successes,
-    failures: health.failures,
-    advertising: isAdvertising(facts),
+    ...sharedBy(outcome, outcome.present),
     transition,
     transitions,
-    suspensions: examined.suspended.active,
-    places: options.places.map((place) => ({ ...place, present: present.has(place.address) })),
     leaseLeftMs:
       leaseFromMs === null || options.leaseMs === undefined
         ? undefined
-        : leaseFromMs + options.leaseMs - facts.now.bootMs,
-    changes: describeChanges(outcome.changes),
+        : leaseFromMs + options.leaseMs - now.bootMs,
   };
   const problems = [
     degraded,
-    examined.suspended.error,
+    outcome.suspended.error,
     ...outcome.failures.map(failureError),
-    ...foreignErrors(examined),
+    ...foreignErrors(outcome),
   ].filter((problem) => problem !== undefined);
   for (const { message } of problems) log.error(message);
-  return reportOf(options.instance, facts.verdict, decision, problems);
+  return reportOf(options.instance, outcome.verdict, decision, problems);
+}
+
+/** What a plan and its outcome tell alike. */
+function sharedBy(
+  { options, decision, suspended, changes }: Plan,
+  present: ReadonlySet<string>,
+): Omit<PassDecision, 'transition' | 'transitions' | 'leaseLeftMs'> {
+  const { status, successes, failures } = decision.health;
+  return {
+    health: status,
+    successes,
+    failures,
+    advertising: isAdvertising({ options, present }),
+    suspensions: suspended.active,
+    places: options.places.map((place) => ({ ...place, present: present.has(place.address) })),
+    changes: changes.map(({ verb, place }) => `${verb} ${placeLabel(place)}`),
+  };
 }
 
 /** What stays advertised although it should not be, because it is not ours to remove. */
-function foreignErrors({ verdict, assessment, view }: Examination): readonly KernelError[] {
-  if (verdict.status !== 'down' || assessment.advertise) return [];
+function foreignErrors({ verdict, decision, view }: Plan): readonly KernelError[] {
+  if (verdict.status !== 'down' || decision.advertise) return [];
   return Array.from(
     view.foreign ?? [],
     ([address, found]) =>
@@ -241,8 +239,4 @@ export function failureError({ change, message, notPermitted }: Failure): Report
   return notPermitted
     ? new PermissionError(`${text} (CAP_NET_ADMIN is needed)`)
     : new KernelError(text);
-}
-
-function describeChanges(changes: Outcome['changes']): readonly string[] {
-  return changes.map(({ verb, place }) => `${verb} ${placeLabel(place)}`);
 }

@@ -116,7 +116,10 @@ export async function openSession(
  *
  * @throws PermissionError for a folder that must not be trusted
  */
-export function openReadOnly(options: SessionOptions, ports: SessionPorts): Session {
+export function openReadOnly(
+  options: SessionOptions,
+  ports: Pick<SessionPorts, 'clock' | 'ownUid'>,
+): Session {
   const paths = instancePaths(options.stateDir, options.instance);
   checkFolder(options.stateDir, ports.ownUid);
   return {

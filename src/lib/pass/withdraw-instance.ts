@@ -12,7 +12,8 @@ import type { PassOptions, PassPorts } from './ports.ts';
 import { readSuspensions, suspensionFolders } from './read-suspensions.ts';
 import { reportOf, type PassDecision, type PassReport } from './report.ts';
 import { openSession, type Session } from './session.ts';
-import { awaitDrain, finishDrain, withdrawPlaces, type Withdrawal } from './withdraw.ts';
+import { awaitDrain, finishDrain } from './drain.ts';
+import { withdrawPlaces, type Withdrawal } from './withdraw.ts';
 
 /** The holder of the suspension that SIGTSTP makes, and how long that lasts at most. */
 export const SIGNAL_HOLDER = 'signal';

@@ -1,13 +1,11 @@
 import { placeLabel, type Change } from '../advertise/advertiser.ts';
 import type { InstanceState, Place } from '../state/instance-state.ts';
-import { forgetState, markWithdrawn, type StateReading } from '../state/state-file.ts';
-import { sleep } from '../system/clock.ts';
-import { formatDuration } from '../system/duration.ts';
+import { markWithdrawn } from '../state/state-file.ts';
 import { KernelError, PermissionError, StateError } from '../system/errors.ts';
-import { drainPlace, endDrain } from './apply.ts';
+import { drainPlace, longerDrain } from './drain.ts';
 import { healthAfterWithdrawal } from './decide.ts';
 import type { PassPorts } from './ports.ts';
-import { openSession, type Session, type SessionOptions, type SessionPorts } from './session.ts';
+import type { Session, SessionPorts } from './session.ts';
 
 type WithdrawalPorts = SessionPorts & Pick<PassPorts, 'advertiser'>;
 
@@ -85,20 +83,6 @@ export async function withdrawPlaces(
   return { removed, drainUntilMs: drain?.untilMs, state: next };
 }
 
-/**
- * What is drained already, by a pass that saw the suspension first or by another holder: whoever
- * asks for a longer drain gets it. One that is over stays known: whoever was to end it may have
- * been killed, and its route is still there then.
- */
-function longerDrain(
-  drain: InstanceState['drain'],
-  nowMs: number,
-  drainMs: number,
-): InstanceState['drain'] {
-  if (drain === null || drain.untilMs <= nowMs) return drain;
-  return { ...drain, untilMs: Math.max(drain.untilMs, nowMs + drainMs) };
-}
-
 async function applyWithdrawal(
   removed: readonly Place[],
   drained: readonly Place[],
@@ -109,56 +93,4 @@ async function applyWithdrawal(
     ...removed.map((place): Change => ({ verb: 'remove', place })),
   ];
   return changes.length === 0 ? [] : advertiser.apply(changes, undefined);
-}
-
-/** Waits until the drain is over, or somebody is in a hurry. The lock is not held meanwhile. */
-export async function awaitDrain(
-  untilMs: number,
-  { clock, log }: Pick<SessionPorts, 'clock' | 'log'>,
-  hurry: AbortSignal,
-): Promise<void> {
-  const leftMs = (): number => untilMs - clock.now().bootMs;
-  if (leftMs() > 0) log.step(`drain: answering on for ${formatDuration(leftMs())}`);
-  while (leftMs() > 0 && !hurry.aborted) await sleep(leftMs(), hurry);
-}
-
-/**
- * Removes the drain routes of an instance and forgets them, unless a pass did so already or put
- * the addresses back.
- *
- * @param forget remove the state as well, if no pass came by in the meantime
- * @throws KernelError when a route is still there, StateError, BusyError
- */
-export async function finishDrain(
-  options: SessionOptions,
-  ports: WithdrawalPorts,
-  drained: InstanceState,
-  forget: boolean,
-): Promise<void> {
-  const session = await openSession(options, ports);
-  try {
-    // A drain may be longer than the lease, or begin long after the last pass: what is known is true.
-    const { reading } = session;
-    const state =
-      reading.kind === 'valid' || reading.gap === 'expired' ? known(reading) : undefined;
-    if (state === undefined) return;
-    if (state.drain !== null && state.drain.untilMs === drained.drain?.untilMs) {
-      session.requireLock();
-      const failures = await ports.advertiser.apply(endDrain(state.drain.addresses), undefined);
-      if (failures.length > 0) {
-        const text = failures.map(({ change, message }) => `${change.place.address}: ${message}`);
-        throw new KernelError(`the drain route of ${text.join('; ')}`);
-      }
-      ports.log.step('drain: over');
-      if (session.degraded === undefined) session.write({ ...state, drain: null });
-    }
-    const untouched = state.lastPass?.atMs === drained.lastPass?.atMs && !state.advertising;
-    if (forget && untouched) forgetState(session.paths.state);
-  } finally {
-    session.close();
-  }
-}
-
-function known(reading: StateReading): InstanceState | undefined {
-  return reading.kind === 'valid' ? reading.state : reading.stale;
 }

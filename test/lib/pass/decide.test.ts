@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  decide,
+  nextHealth,
   healthAfterWithdrawal,
   holdDownLeft,
   type DecisionOptions,
@@ -24,7 +24,7 @@ function healths(
 ): readonly Health[] {
   let health = from;
   return Array.from(letters, (letter, index) => {
-    health = decide(health, VERDICTS[letter] ?? 'unknown', decision, (index + 1) * everyMs);
+    health = nextHealth(health, VERDICTS[letter] ?? 'unknown', decision, (index + 1) * everyMs);
     return health;
   });
 }
@@ -97,14 +97,14 @@ describe('hold-down', () => {
     let health: Health = up;
     let nowMs = 1000;
     for (const upForMs of [100, 100, 100, 100, 20_000, 19_999]) {
-      health = decide(health, 'down', held, nowMs);
+      health = nextHealth(health, 'down', held, nowMs);
       spans.push(holdDownLeft(health, held, nowMs));
       nowMs = health.holdUntilMs;
-      health = decide(health, 'up', held, nowMs);
+      health = nextHealth(health, 'up', held, nowMs);
       expect(health.status).toBe('up');
       nowMs += upForMs;
     }
-    health = decide(health, 'down', held, nowMs);
+    health = nextHealth(health, 'down', held, nowMs);
     spans.push(holdDownLeft(health, held, nowMs));
     expect(spans).toEqual([5000, 10_000, 20_000, 20_000, 20_000, 5000, 10_000]);
   });
@@ -117,7 +117,7 @@ describe('hold-down', () => {
   test('a longer one than any that could have been decided does not bind', () => {
     const wild = exampleHealth({ status: 'down', holdUntilMs: Number.MAX_SAFE_INTEGER });
     expect(holdDownLeft(wild, held, 1000)).toBe(0);
-    expect(decide(wild, 'up', held, 1000).status).toBe('up');
+    expect(nextHealth(wild, 'up', held, 1000).status).toBe('up');
   });
 });
 
@@ -177,7 +177,7 @@ function replay(
   let nowMs = 1_000_000;
   return verdicts.map(({ status, gapMs }) => {
     nowMs = Math.max(0, nowMs + gapMs);
-    const after = decide(before, status, decision, nowMs);
+    const after = nextHealth(before, status, decision, nowMs);
     const step = { before, after, status, nowMs };
     before = after;
     return step;
@@ -215,7 +215,7 @@ describe('whatever comes, in whatever order, at whatever time', () => {
   test('unknown changes nothing', () => {
     fc.assert(
       fc.property(wildHealth, optionsArbitrary, bootMoment, (health, decision, nowMs) => {
-        expect(decide(health, 'unknown', decision, nowMs)).toEqual(health);
+        expect(nextHealth(health, 'unknown', decision, nowMs)).toEqual(health);
       }),
     );
   });
@@ -245,8 +245,8 @@ describe('whatever comes, in whatever order, at whatever time', () => {
       fc.property(wildHealth, optionsArbitrary, bootMoment, (wild, decision, startMs) => {
         let health = wild;
         for (let count = 1; count <= decision.rise; count++)
-          health = decide(health, 'up', decision, startMs);
-        health = decide(health, 'up', decision, startMs + decision.holdDownMaxMs);
+          health = nextHealth(health, 'up', decision, startMs);
+        health = nextHealth(health, 'up', decision, startMs + decision.holdDownMaxMs);
         expect(health.status).toBe('up');
       }),
     );
@@ -257,7 +257,7 @@ describe('whatever comes, in whatever order, at whatever time', () => {
       fc.property(wildHealth, optionsArbitrary, bootMoment, (wild, decision, nowMs) => {
         let health = wild;
         for (let count = 1; count <= decision.fall; count++)
-          health = decide(health, 'down', decision, nowMs);
+          health = nextHealth(health, 'down', decision, nowMs);
         expect(health.status).toBe('down');
       }),
     );

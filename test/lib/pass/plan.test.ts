@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { KernelView } from '../../../src/lib/advertise/advertiser.ts';
-import { leaseIsDue, leaseStart, planChanges } from '../../../src/lib/pass/plan.ts';
+import { leaseIsDue, leaseStart } from '../../../src/lib/pass/lease.ts';
+import { planChanges } from '../../../src/lib/pass/plan.ts';
 import type { Place } from '../../../src/lib/state/instance-state.ts';
 import { exampleState } from '../../support/example-state.ts';
 

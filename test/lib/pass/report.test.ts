@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { nextState, type PassFacts } from '../../../src/lib/pass/next-state.ts';
+import type { Outcome } from '../../../src/lib/pass/facts.ts';
+import { nextState } from '../../../src/lib/pass/next-state.ts';
 import { gapMessage, repairs, transitionOf } from '../../../src/lib/pass/report.ts';
+import { openReadOnly } from '../../../src/lib/pass/session.ts';
 import { down, unknown, up } from '../../../src/lib/probe/probe.ts';
 import { parseState } from '../../../src/lib/state/instance-state.ts';
 import {
@@ -16,16 +18,26 @@ const GONE = new Set<string>();
 const DOWN = down('timeout', 'no answer');
 
 /** The end of a pass that changed nothing, unless said otherwise. */
-function facts(changes: Partial<PassFacts> = {}): PassFacts {
+function outcome(changes: Partial<Outcome> = {}): Outcome {
   return {
+    session: openReadOnly(exampleOptions({ stateDir: '/nonexistent' }), {
+      clock: { now: () => moment() },
+      ownUid: 0,
+    }),
     options: exampleOptions(),
     kind: 'address',
     before: exampleState(),
     wasAdvertising: true,
+    view: { present: HERE, obstacle: undefined },
+    suspended: { active: [], error: undefined },
     present: HERE,
-    assessment: { health: exampleHealth(), advertise: true, mayAdd: true, suspensionIds: [] },
+    decision: { health: exampleHealth(), advertise: true, mayAdd: true, suspensionIds: [] },
     verdict: up('answered'),
+    dropped: [],
     leftOver: [],
+    changes: [],
+    renews: false,
+    failures: [],
     leaseFromMs: 950_000,
     drain: null,
     warned: [],
@@ -35,51 +47,51 @@ function facts(changes: Partial<PassFacts> = {}): PassFacts {
   };
 }
 
-const FALLEN = { ...facts().assessment, health: exampleHealth({ status: 'down' }) };
-const SUSPENSION = {
-  holder: 'backup',
-  id: '00',
-  reason: '',
-  sinceWallMs: undefined,
-  leftMs: undefined,
-  acrossReboot: false,
-  unreadable: false,
-  boundToProcess: false,
-  login: undefined,
+const FALLEN = { ...outcome().decision, health: exampleHealth({ status: 'down' }) };
+const SUSPENDED = {
+  error: undefined,
+  active: [
+    {
+      holder: 'backup',
+      id: '00',
+      reason: '',
+      sinceWallMs: undefined,
+      leftMs: undefined,
+      acrossReboot: false,
+      unreadable: false,
+      boundToProcess: false,
+      login: undefined,
+    },
+  ],
 };
 
 describe('a transition', () => {
   test('is none where the network sees the same as before', () => {
-    expect(transitionOf(facts(), [])).toBeUndefined();
-    expect(transitionOf(facts({ wasAdvertising: false, present: GONE }), [])).toBeUndefined();
+    expect(transitionOf(outcome())).toBeUndefined();
+    expect(transitionOf(outcome({ wasAdvertising: false, present: GONE }))).toBeUndefined();
   });
 
   test('is told with its reason', () => {
     const cases = [
-      [facts({ wasAdvertising: false }), [], 'up', 'service up'],
-      [facts({ present: GONE, verdict: DOWN, assessment: FALLEN }), [], 'down', 'timeout'],
-      [
-        facts({ present: GONE, verdict: DOWN, assessment: FALLEN }),
-        [SUSPENSION],
-        'down',
-        'suspended',
-      ],
-      [facts({ present: GONE, verdict: DOWN }), [], 'down', 'vanished'],
-      [facts({ present: GONE, verdict: unknown('resources', 'x') }), [], 'down', 'vanished'],
+      [{ wasAdvertising: false, present: HERE }, 'up', 'service up'],
+      [{ verdict: DOWN, decision: FALLEN }, 'down', 'timeout'],
+      [{ verdict: DOWN, decision: FALLEN, suspended: SUSPENDED }, 'down', 'suspended'],
+      [{ verdict: DOWN }, 'down', 'vanished'],
+      [{ verdict: unknown('resources', 'x') }, 'down', 'vanished'],
     ] as const;
-    for (const [given, suspensions, to, reason] of cases) {
-      expect(transitionOf(given, suspensions)).toMatchObject({ to, reason });
+    for (const [given, to, reason] of cases) {
+      expect(transitionOf(outcome({ present: GONE, ...given }))).toMatchObject({ to, reason });
     }
   });
 });
 
 test('only what is there again after it was missing was put back', () => {
   const place = { address: A, interface: 'lo' };
-  const add = [{ verb: 'add', place }] as const;
-  expect(repairs(add, facts())).toEqual([`put ${A}/32 dev lo back, which was missing`]);
-  expect(repairs(add, facts({ wasAdvertising: false }))).toEqual([]);
-  expect(repairs(add, facts({ present: GONE }))).toEqual([]);
-  expect(repairs([{ verb: 'renew', place }], facts())).toEqual([]);
+  const changes = [{ verb: 'add', place }] as const;
+  expect(repairs(outcome({ changes }))).toEqual([`put ${A}/32 dev lo back, which was missing`]);
+  expect(repairs(outcome({ changes, wasAdvertising: false }))).toEqual([]);
+  expect(repairs(outcome({ changes, present: GONE }))).toEqual([]);
+  expect(repairs(outcome({ changes: [{ verb: 'renew', place }] }))).toEqual([]);
 });
 
 test('each gap in the state is told in its own words', () => {
@@ -90,14 +102,14 @@ test('each gap in the state is told in its own words', () => {
 describe('the state that a pass leaves', () => {
   test('is one that the next pass can read', () => {
     const verdict = down('timeout', 'x'.repeat(100_000));
-    const state = nextState(facts({ verdict, before: undefined }));
+    const state = nextState(outcome({ verdict, before: undefined }));
     expect(parseState(JSON.stringify(state))).toEqual(state);
     expect(state.lastPass).toMatchObject({ status: 'down', reason: 'timeout', atMs: 1_000_000 });
   });
 
   test('remembers when the network last saw a change, and counts it', () => {
-    expect(nextState(facts())).toMatchObject({ advertisingChangedAtMs: 500_000, transitions: 1 });
-    expect(nextState(facts({ present: GONE }))).toMatchObject({
+    expect(nextState(outcome())).toMatchObject({ advertisingChangedAtMs: 500_000, transitions: 1 });
+    expect(nextState(outcome({ present: GONE }))).toMatchObject({
       advertising: false,
       advertisingChangedAtMs: 1_000_000,
       transitions: 2,
@@ -108,17 +120,17 @@ describe('the state that a pass leaves', () => {
   test('keeps what is still to be removed, with the drain and what was warned of', () => {
     const leftOver = [{ address: '198.51.100.9', interface: 'lo' }];
     const drain = { untilMs: 1_005_000, addresses: [A] };
-    const state = nextState(facts({ leftOver, drain, warned: ['doubt'] }));
+    const state = nextState(outcome({ leftOver, drain, warned: ['doubt'] }));
     expect(state.places.map(({ address }) => address)).toEqual([A, '198.51.100.9']);
     expect(state).toMatchObject({ drain, warned: ['doubt'] });
   });
 
   test('learns the interval from the second pass on', () => {
-    const first = nextState(facts({ before: undefined }));
+    const first = nextState(outcome({ before: undefined }));
     expect(first.intervalMs).toBeNull();
-    const second = nextState(facts({ before: first, now: moment(1_002_000) }));
+    const second = nextState(outcome({ before: first, now: moment(1_002_000) }));
     expect(second.intervalMs).toBe(2000);
-    const backwards = nextState(facts({ before: second, now: moment(0) }));
+    const backwards = nextState(outcome({ before: second, now: moment(0) }));
     expect(backwards.intervalMs).toBe(1500);
   });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { assess, type Circumstances } from '../../../src/lib/pass/decide.ts';
+import { decide, type Circumstances } from '../../../src/lib/pass/decide.ts';
 import { down, unknown, up, type Verdict } from '../../../src/lib/probe/probe.ts';
 import type { StateReading } from '../../../src/lib/state/state-file.ts';
 import { exampleHealth, exampleState, moment } from '../../support/example-state.ts';
@@ -33,20 +33,20 @@ describe('without a usable state', () => {
   test.each([UP, UNKNOWN, DOWN])(
     'an address that is there stays, for one verdict $status does not withdraw it',
     (verdict) => {
-      const { advertise, health } = assess(circumstances({ reading: LOST, verdict }));
+      const { advertise, health } = decide(circumstances({ reading: LOST, verdict }));
       expect({ advertise, status: health.status }).toEqual({ advertise: true, status: 'up' });
     },
   );
 
   test('an address that is not there needs rise successes', () => {
-    const { advertise, health } = assess(circumstances({ reading: LOST, present: false }));
+    const { advertise, health } = decide(circumstances({ reading: LOST, present: false }));
     expect(advertise).toBe(false);
     expect(health).toMatchObject({ status: 'down', successes: 1 });
   });
 
   test('a suspension counts as new: health starts from nothing', () => {
     const known = circumstances({ reading: LOST, suspensions: { known: true, ids: ['a'] } });
-    expect(assess(known)).toMatchObject({
+    expect(decide(known)).toMatchObject({
       advertise: false,
       health: { status: 'down', successes: 1 },
       suspensionIds: ['a'],
@@ -56,7 +56,7 @@ describe('without a usable state', () => {
   test('the state of another boot is not gone by', () => {
     const stale = exampleState({ suspensionIds: ['old'], health: exampleHealth() });
     const reading: StateReading = { kind: 'gap', gap: 'other-boot', stale };
-    expect(assess(circumstances({ reading, present: false }))).toMatchObject({
+    expect(decide(circumstances({ reading, present: false }))).toMatchObject({
       advertise: false,
       suspensionIds: [],
     });
@@ -66,7 +66,7 @@ describe('without a usable state', () => {
 describe('a suspension', () => {
   test('that is new resets health, and what this pass saw counts', () => {
     const known = circumstances({ suspensions: { known: true, ids: ['a'] } });
-    expect(assess(known)).toMatchObject({
+    expect(decide(known)).toMatchObject({
       advertise: false,
       health: { status: 'down', successes: 1, failures: 0 },
     });
@@ -77,33 +77,33 @@ describe('a suspension', () => {
       suspensionIds: ['a'],
       health: exampleHealth({ status: 'down', successes: 1 }),
     });
-    const suspended = assess(circumstances({ reading, suspensions: { known: true, ids: ['a'] } }));
+    const suspended = decide(circumstances({ reading, suspensions: { known: true, ids: ['a'] } }));
     expect(suspended).toMatchObject({ advertise: false, health: { status: 'up' } });
-    const resumed = assess(circumstances({ reading, suspensions: { known: true, ids: [] } }));
+    const resumed = decide(circumstances({ reading, suspensions: { known: true, ids: [] } }));
     expect(resumed).toMatchObject({ advertise: true, mayAdd: true, suspensionIds: [] });
   });
 
   test('of a second holder resets health again', () => {
     const reading = valid({ suspensionIds: ['a'] });
     const known = circumstances({ reading, suspensions: { known: true, ids: ['a', 'b'] } });
-    expect(assess(known).health.status).toBe('down');
+    expect(decide(known).health.status).toBe('down');
   });
 
   test('that cannot be told withdraws nothing and adds nothing', () => {
     const known = circumstances({ suspensions: { known: false } });
-    expect(assess(known)).toMatchObject({ advertise: true, mayAdd: false });
+    expect(decide(known)).toMatchObject({ advertise: true, mayAdd: false });
   });
 
   test('that cannot be told any more goes on', () => {
     const reading = valid({ suspensionIds: ['a'] });
     const known = circumstances({ reading, suspensions: { known: false } });
-    expect(assess(known)).toMatchObject({ advertise: false, mayAdd: false, suspensionIds: ['a'] });
+    expect(decide(known)).toMatchObject({ advertise: false, mayAdd: false, suspensionIds: ['a'] });
   });
 });
 
 describe('where nothing can be written', () => {
   test('one failure is enough to go down', () => {
-    expect(assess(circumstances({ degraded: true, verdict: DOWN }))).toMatchObject({
+    expect(decide(circumstances({ degraded: true, verdict: DOWN }))).toMatchObject({
       advertise: false,
       health: { status: 'down' },
     });
@@ -111,14 +111,14 @@ describe('where nothing can be written', () => {
 
   test('a success keeps what is there and adds nothing', () => {
     const known = circumstances({ degraded: true });
-    expect(assess(known)).toMatchObject({ advertise: true, mayAdd: false });
+    expect(decide(known)).toMatchObject({ advertise: true, mayAdd: false });
   });
 });
 
 describe('with a lease that is over before the next pass comes', () => {
   test('a success counts, and adds nothing', () => {
     const known = circumstances({ leaseTooShort: true });
-    expect(assess(known)).toMatchObject({ advertise: true, mayAdd: false });
+    expect(decide(known)).toMatchObject({ advertise: true, mayAdd: false });
   });
 });
 
@@ -128,7 +128,7 @@ describe('from a state that is older than its lease', () => {
   const reading = { kind: 'gap', gap: 'expired', stale, aged } as const;
 
   test('the counters go on, and the health is down', () => {
-    expect(assess(circumstances({ reading, present: false })).health).toMatchObject({
+    expect(decide(circumstances({ reading, present: false })).health).toMatchObject({
       status: 'up', // the second success
       successes: 2,
     });
@@ -136,11 +136,11 @@ describe('from a state that is older than its lease', () => {
       ...reading,
       aged: { ...aged, health: exampleHealth({ status: 'down', successes: 0 }) },
     };
-    expect(assess(circumstances({ reading: first, present: false })).health.status).toBe('down');
+    expect(decide(circumstances({ reading: first, present: false })).health.status).toBe('down');
   });
 
   test('a service that is advertised all the same does not flap', () => {
-    expect(assess(circumstances({ reading, present: true }))).toMatchObject({ advertise: true });
+    expect(decide(circumstances({ reading, present: true }))).toMatchObject({ advertise: true });
   });
 });
 
@@ -182,7 +182,7 @@ describe('whatever is known', () => {
   test('a suspension always wins', () => {
     fc.assert(
       fc.property(anyCircumstances, (known) => {
-        const { suspensionIds, advertise } = assess(known);
+        const { suspensionIds, advertise } = decide(known);
         if (known.suspensions.known) expect(suspensionIds).toEqual(known.suspensions.ids);
         if (suspensionIds.length > 0) expect(advertise).toBe(false);
       }),
@@ -192,7 +192,7 @@ describe('whatever is known', () => {
   test('only a pass whose verdict is up, which can write and knows of the suspensions, may add', () => {
     fc.assert(
       fc.property(anyCircumstances, (known) => {
-        expect(assess(known).mayAdd).toBe(
+        expect(decide(known).mayAdd).toBe(
           known.verdict.status === 'up' &&
             !known.degraded &&
             known.suspensions.known &&
@@ -205,7 +205,7 @@ describe('whatever is known', () => {
   test('a failure where nothing can be written withdraws', () => {
     fc.assert(
       fc.property(anyCircumstances, (known) => {
-        expect(assess({ ...known, degraded: true, verdict: DOWN }).advertise).toBe(false);
+        expect(decide({ ...known, degraded: true, verdict: DOWN }).advertise).toBe(false);
       }),
     );
   });
@@ -223,7 +223,7 @@ describe('whatever is known', () => {
         const enough =
           (known.verdict.status === 'up' && rise === 1) ||
           (known.verdict.status === 'down' && fall === 1);
-        if (!enough) expect(assess(lost).advertise).toBe(known.present);
+        if (!enough) expect(decide(lost).advertise).toBe(known.present);
       }),
     );
   });

@@ -1,0 +1,101 @@
+import type { Advertiser, Change, Failure, KernelView } from '../advertise/advertiser.ts';
+import { unknown, type Verdict } from '../probe/probe.ts';
+import type { InstanceState, Place } from '../state/instance-state.ts';
+import type { Moment } from '../system/clock.ts';
+import { usableState, type Decision } from './decide.ts';
+import type { PassOptions, PassPorts } from './ports.ts';
+import { readSuspensions, type SuspensionReading } from './read-suspensions.ts';
+import type { Session } from './session.ts';
+
+/** What a pass knows once its probe has answered, before it changes anything. */
+export interface Facts {
+  readonly session: Session;
+  readonly options: PassOptions;
+  readonly kind: Advertiser['kind'];
+  /** The state as the last pass left it, where it can be used. */
+  readonly before: InstanceState | undefined;
+  /** Whether the node advertised when the last pass ended, or before this one if that is lost. */
+  readonly wasAdvertising: boolean;
+  readonly verdict: Verdict;
+  /** What the kernel shows of the service addresses. */
+  readonly view: KernelView;
+  /** What the configuration does not name any more, whether or not it is there. */
+  readonly dropped: readonly Place[];
+  /** That of it which is there. */
+  readonly leftOver: readonly Place[];
+  readonly suspended: SuspensionReading;
+  readonly now: Moment;
+}
+
+/** That, with what follows from it. */
+export interface Plan extends Facts {
+  readonly decision: Decision;
+  readonly changes: readonly Change[];
+  /** Whether the changes set every lease anew. */
+  readonly renews: boolean;
+}
+
+/** What came of the changes of a pass. */
+export interface Applied {
+  readonly changes: readonly Change[];
+  readonly failures: readonly Failure[];
+  /** What is to be drained from now on. */
+  readonly drain: InstanceState['drain'];
+}
+
+/** All that a pass knows at its end; `changes` are those that were made. */
+export interface Outcome extends Plan, Applied {
+  /** The addresses that the kernel shows now. */
+  readonly present: ReadonlySet<string>;
+  readonly leaseFromMs: number | null;
+  /** What is doubtful now, and was said. */
+  readonly warned: readonly string[];
+  readonly durationMs: number;
+}
+
+/**
+ * Looks at kernel and suspensions.
+ *
+ * @param probed what the probe said
+ * @param dropped places that the configuration does not name any more
+ * @throws KernelError when the kernel cannot be read
+ */
+export async function gatherFacts(
+  session: Session,
+  probed: Verdict,
+  dropped: readonly Place[],
+  options: PassOptions,
+  { advertiser, clock, ownUid }: Pick<PassPorts, 'advertiser' | 'clock' | 'ownUid'>,
+): Promise<Facts> {
+  const view = await advertiser.read(options.places);
+  const leftOver = await placesThere(advertiser, dropped);
+  const before = usableState(session.reading);
+  const shown = options.places.some(({ address }) => view.present.has(address));
+  return {
+    session,
+    options,
+    kind: advertiser.kind,
+    before,
+    wasAdvertising: before?.advertising ?? shown,
+    // Without its interface the node can neither advertise nor judge: that is not the service's fault.
+    verdict: view.obstacle === undefined ? probed : unknown('no-interface', view.obstacle),
+    view,
+    dropped,
+    leftOver,
+    suspended: readSuspensions(options, clock, ownUid),
+    now: clock.now(),
+  };
+}
+
+/**
+ * Those of the places that the kernel shows. Read apart from an instance's own: a view tells
+ * addresses only, and the same one may have moved from one interface to another.
+ */
+export async function placesThere(
+  advertiser: Pick<Advertiser, 'read'>,
+  places: readonly Place[],
+): Promise<readonly Place[]> {
+  if (places.length === 0) return [];
+  const { present } = await advertiser.read(places);
+  return places.filter(({ address }) => present.has(address));
+}
