@@ -1,5 +1,4 @@
-import { isComingBack } from '../node/inconsistencies.ts';
-import type { InstanceStatus } from '../node/status.ts';
+import { isComingBack, type InstanceStatus } from '../node/status.ts';
 import { printable } from './output.ts';
 
 /** Monitoring Plugins Development Guidelines: status line, perfdata, and these exit statuses. */

@@ -1,5 +1,4 @@
-import { isComingBack } from '../node/inconsistencies.ts';
-import type { InstanceStatus } from '../node/status.ts';
+import { isComingBack, type InstanceStatus } from '../node/status.ts';
 import { describeWriter } from '../pass/read-suspensions.ts';
 import type { ActiveSuspension } from '../state/suspension-record.ts';
 import { formatDuration } from '../system/duration.ts';
