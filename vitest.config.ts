@@ -41,6 +41,7 @@ export default defineConfig({
         test: {
           name: 'pure',
           include: PURE,
+          setupFiles: ['test/support/same-cases.ts'],
           sequence: { groupOrder: 1 },
           maxWorkers: availableParallelism(),
         },

@@ -17,57 +17,95 @@ import { describeChecker, describeRow, PLAN } from './failover-plan.mjs';
  * @property {string} [error] why it was not measured
  */
 
+/** @typedef {{ median: number, least: number, most: number }} Spread */
+
+/**
+ * What the runs of a row come to: a line of man/failover.json.
+ *
+ * @typedef {object} Figures
+ * @property {string} scenario
+ * @property {string} announced how the nodes announce
+ * @property {string} timers those of SPF
+ * @property {string} checker
+ * @property {number | null} drainSeconds
+ * @property {number} runs that were measured
+ * @property {number} [failed] that were not
+ * @property {Record<string, Spread | null>} lost queries of each stream
+ * @property {Spread | null} inCircles
+ * @property {Spread | null} takenOverSeconds null: another node never answered in one of the runs
+ * @property {Spread | null} routeChanges
+ */
+
 /**
  * @param {readonly Run[]} runs in any order
+ * @returns {Figures[]} in the order of the plan
+ */
+export function figuresOf(runs) {
+  return byRow(runs).flatMap((its) => {
+    const [first] = its;
+    return first === undefined ? [] : [figuresOfRow(first.row, its)];
+  });
+}
+
+/**
+ * @param {Row} row
+ * @param {readonly Run[]} runs of it
+ * @returns {Figures}
+ */
+function figuresOfRow(row, runs) {
+  const done = runs.flatMap(({ measured, routeChanges, circled }) =>
+    measured === undefined ? [] : [{ measured, routeChanges, circled }],
+  );
+  const failed = runs.length - done.length;
+  const times = done.flatMap(({ measured: { udp4, udp6 } }) => [udp4.otherMs, udp6.otherMs]);
+  const isPlanned = row.scenario === 'planned' || row.scenario === 'restart';
+  return {
+    scenario: SCENARIOS[row.scenario]?.title ?? row.scenario,
+    announced:
+      { network: 'type 3', redistribute: 'E2', bird: 'E2, BIRD', bfd: 'E2, BFD' }[row.nodes] ??
+      row.nodes,
+    timers: `${row.timers}${row.nodeTimers ? ', nodes too' : ''}`,
+    checker: describeChecker(row),
+    drainSeconds: isPlanned && row.method === 'probe' ? row.drainSeconds : null,
+    runs: done.length,
+    ...(failed === 0 ? {} : { failed }),
+    lost: Object.fromEntries(
+      STREAMS.map((stream) => [stream, spread(done.map(({ measured }) => measured[stream].lost))]),
+    ),
+    inCircles: spread(done.map(({ circled }) => (circled?.v4 ?? 0) + (circled?.v6 ?? 0))),
+    takenOverSeconds: times.includes(null)
+      ? null
+      : spread(times.map((ms) => Math.round(Number(ms) / 10) / 100)),
+    routeChanges: spread(done.map(({ routeChanges }) => routeChanges?.v4 ?? 0)),
+  };
+}
+
+/**
+ * @param {readonly Figures[]} rows
  * @returns {string} the table, in Markdown
  */
-export function renderTable(runs) {
+export function renderTable(rows) {
   const head = [
     ...['Scenario', 'Announced', 'Timers', 'Checker', 'Drain', 'Runs'],
     ...['UDP v4', 'UDP v6', 'TCP v4', 'TCP v6', 'In circles', 'Taken over after', 'Route changes'],
   ];
-  const body = byRow(runs).map(cells);
+  const body = rows.map((row) => [
+    ...[row.scenario, row.announced, row.timers, `\`${row.checker}\``],
+    row.drainSeconds === null ? '' : `${row.drainSeconds} s`,
+    `${row.runs}${row.failed === undefined ? '' : ` (${row.failed} failed)`}`,
+    ...STREAMS.map((stream) => inWords(row.lost[stream] ?? null)),
+    inWords(row.inCircles),
+    row.takenOverSeconds === null ? 'never' : `${inWords(row.takenOverSeconds)} s`,
+    inWords(row.routeChanges),
+  ]);
   return [head, head.map(() => '---'), ...body].map((line) => `| ${line.join(' | ')} |`).join('\n');
 }
 
-/** @param {readonly Run[]} runs of one row */
-function cells(runs) {
-  const [first] = runs;
-  if (first === undefined) return [];
-  const { row } = first;
-  const done = doneOf(runs);
-  const failed = runs.length - done.length;
-  const times = done.flatMap(({ measured: { udp4, udp6 } }) => [udp4.otherMs, udp6.otherMs]);
-  const isPlanned = row.scenario === 'planned' || row.scenario === 'restart';
-  return [
-    SCENARIOS[row.scenario]?.title ?? row.scenario,
-    { network: 'type 3', redistribute: 'E2', bird: 'E2, BIRD', bfd: 'E2, BFD' }[row.nodes] ??
-      row.nodes,
-    `${row.timers}${row.nodeTimers ? ', nodes too' : ''}`,
-    `\`${describeChecker(row)}\``,
-    isPlanned && row.method === 'probe' ? `${row.drainSeconds} s` : '',
-    `${done.length}${failed === 0 ? '' : ` (${failed} failed)`}`,
-    ...STREAMS.map((stream) => spread(done.map(({ measured }) => measured[stream].lost))),
-    spread(done.map(({ circled }) => (circled?.v4 ?? 0) + (circled?.v6 ?? 0))),
-    times.includes(null)
-      ? 'never'
-      : `${spread(
-          times.map((ms) => Number(ms) / 1000),
-          2,
-        )} s`,
-    spread(done.map(({ routeChanges }) => routeChanges?.v4 ?? 0)),
-  ];
-}
-
-/**
- * The runs that were measured.
- *
- * @param {readonly Run[]} runs
- */
-export function doneOf(runs) {
-  return runs.flatMap(({ measured, routeChanges, circled }) =>
-    measured === undefined ? [] : [{ measured, routeChanges, circled }],
-  );
+/** @param {Spread | null} spread */
+function inWords(spread) {
+  if (spread === null) return '-';
+  const { median, least, most } = spread;
+  return least === most ? String(median) : `${median} (${least}–${most})`;
 }
 
 /**
@@ -76,7 +114,7 @@ export function doneOf(runs) {
  * @param {readonly Run[]} runs in any order
  * @returns {Run[][]} the runs of each
  */
-export function byRow(runs) {
+function byRow(runs) {
   /** @type {Map<string, Run[]>} */
   const found = new Map(PLAN.map((row) => [describeRow(row), []]));
   for (const run of runs) {
@@ -90,19 +128,15 @@ export function byRow(runs) {
  * Median, least and most.
  *
  * @param {readonly number[]} values
- * @param {number} [digits]
+ * @returns {Spread | null}
  */
-export function spread(values, digits = 0) {
+function spread(values) {
   const sorted = [...values].sort((one, other) => one - other);
   const middle = sorted.length / 2;
   const [low, high] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
   const [least, most] = [sorted[0], sorted.at(-1)];
   if (low === undefined || high === undefined || least === undefined || most === undefined) {
-    return '-';
+    return null;
   }
-  const [median, from, to] = [(low + high) / 2, least, most].map((it) =>
-    // The median of an even number of counts may lie between two.
-    it.toFixed(digits === 0 && !Number.isInteger(it) ? 1 : digits),
-  );
-  return from === to ? String(from) : `${median} (${from}–${to})`;
+  return { median: (low + high) / 2, least, most };
 }

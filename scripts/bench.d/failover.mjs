@@ -1,12 +1,13 @@
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { Lab } from '../lab.d/lab.mjs';
 import { playScenario } from '../lab.d/scenarios.mjs';
 import { describeRow, isFlapping, labsFor, PLAN, runsOf, TIMERS } from './failover-plan.mjs';
-import { renderManTable } from './failover-man-table.mjs';
-import { renderTable } from './failover-table.mjs';
+import { renderChart } from './failover-chart.mjs';
+import { figuresOf, renderTable } from './failover-table.mjs';
 
 const HELP = `Usage: scripts/bench failover [OPTION...]
 
@@ -21,8 +22,9 @@ do; two labs are up at a time, and four for the scenario that flaps, which only 
   --list          print the descriptions of the rows, and end
   --labs N        that are up at a time (default: 2)
   --output FILE   append each run to it, as a line of JSON
-  --report FILE   print the table of what such a file has, and end
-  --man FILE      print the short tables of anycast-ha-routing(7) from it, and end
+  --report FILE   print the table of what such a file has, write man/failover.json, draw the chart
+                  (man/failover.svg), and end
+  --draw          draw the chart of man/failover.json, print its table, and end
   --name NAME     that the names of the labs begin with (default: bench)
 
 How much is lost depends most on when a fault comes between two checks. So it comes at phases that
@@ -40,6 +42,7 @@ A run that fails is played once more in a new lab; if that fails too, the table 
 `;
 
 const INTERVAL_SECONDS = 1;
+const FIGURES = path.resolve(import.meta.dirname, '../../man/failover.json');
 
 const { values } = parseArgs({
   options: {
@@ -49,7 +52,7 @@ const { values } = parseArgs({
     labs: { type: 'string', default: '2' },
     output: { type: 'string' },
     report: { type: 'string' },
-    man: { type: 'string' },
+    draw: { type: 'boolean', default: false },
     name: { type: 'string', default: 'bench' },
     help: { type: 'boolean', default: false },
   },
@@ -61,9 +64,17 @@ const { values } = parseArgs({
 const rows = PLAN.filter((row) => values.only.every((text) => describeRow(row).includes(text)));
 if (values.help) process.stdout.write(HELP);
 else if (values.list) console.log(rows.map(describeRow).join('\n'));
-else if (values.report !== undefined) console.log(renderTable(readRuns(values.report)));
-else if (values.man !== undefined) console.log(renderManTable(readRuns(values.man)));
+else if (values.draw) report(JSON.parse(readFileSync(FIGURES, 'utf8')));
+else if (values.report !== undefined) report(figuresOf(readRuns(values.report)));
 else await bench();
+
+/** @param {readonly import('./failover-table.mjs').Figures[]} rows */
+function report(rows) {
+  const lines = rows.map((row) => `  ${JSON.stringify(row)}`).join(',\n');
+  writeFileSync(FIGURES, `[\n${lines}\n]\n`);
+  writeFileSync(FIGURES.replace(/json$/, 'svg'), renderChart(rows));
+  console.log(renderTable(rows));
+}
 
 async function bench() {
   /** @type {Run[]} */
@@ -72,7 +83,7 @@ async function bench() {
   const flapping = labsFor(rows.filter(isFlapping));
   await sideBySide(labs, Number(values.labs), runs);
   await sideBySide(flapping, flapping.length, runs);
-  console.log(renderTable(runs));
+  console.log(renderTable(figuresOf(runs)));
   if (runs.some(({ error }) => error !== undefined)) process.exitCode = 1;
 }
 

@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { ExitStatus } from '../../src/lib/system/exit-status.ts';
 import { ROOT } from '../support/executable.ts';
 
 const readme = readFileSync(path.join(ROOT, 'README.md'), 'utf8');
@@ -10,11 +9,6 @@ test('its first two commands are the demo and the check', () => {
   const [, block = ''] = /```sh\n([^]*?)```/.exec(readme) ?? [];
   const commands = block.split('\n').map((line) => line.split(/\s/)[0]);
   expect(commands.filter((command) => command !== '')).toEqual(['scripts/demo', 'scripts/check']);
-});
-
-test('it lists every exit status', () => {
-  const listed = [...readme.matchAll(/^\| +(\d+) \|/gm)].map(([, status]) => Number(status));
-  expect(listed).toEqual(Object.values(ExitStatus).sort((a, b) => a - b));
 });
 
 test('it names every executable', () => {

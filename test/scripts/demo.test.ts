@@ -16,5 +16,6 @@ test('the demo shows every stage, and leaves nothing behind', { timeout: 180_000
   expect(demo.stdout).toMatch(/^local 192\.0\.2\.1 dev lo .*metric 1/m);
   expect(demo.stdout).toMatch(/^up: 192\.0\.2\.1:53 \. SOA: NOERROR/m);
   expect(demo.stdout).toContain('suspended by manual');
+  expect(demo.stdout, 'no colours where nobody sees them').not.toContain('\u001b');
   expect(existsSync('/run/anycast-ha')).toBe(before);
 });
