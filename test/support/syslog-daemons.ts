@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Daemon } from './daemon.ts';
 import { ROOT } from './executable.ts';
+import type { OverlayRoot } from './overlay-root.ts';
 import type { Namespace } from './namespace.ts';
 
 /** Where scripts/check unpacks packages that cannot be installed beside those of the tests. */
@@ -60,6 +61,21 @@ export function startRsyslog({
     env: { ...process.env, LD_LIBRARY_PATH: LIBRARIES },
     ready,
   });
+}
+
+/** Gives a copy of this machine the rsyslog that cannot be installed on it beside syslog-ng. */
+export function addRsyslog(root: OverlayRoot): void {
+  for (const [from, to] of [
+    ['usr/sbin/rsyslogd', '/usr/sbin/rsyslogd'],
+    ['usr/lib/x86_64-linux-gnu', '/usr/lib/x86_64-linux-gnu'],
+    ['lib/systemd/system/rsyslog.service', '/usr/lib/systemd/system/rsyslog.service'],
+    ['etc/rsyslog.conf', '/etc/rsyslog.conf'],
+  ] as const) {
+    cpSync(path.join(UNPACKED, from), root.path(to), { recursive: true, verbatimSymlinks: true });
+  }
+  for (const folder of ['/etc/rsyslog.d', '/var/spool/rsyslog']) {
+    mkdirSync(root.path(folder), { recursive: true });
+  }
 }
 
 function writeConfiguration(folder: string, configuration: string): string {

@@ -1,0 +1,123 @@
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { BootedSystemd } from '../support/booted-systemd.ts';
+import { INSTALLED_EXAMPLES, RELEASES } from '../support/debian-releases.ts';
+import { ROOT } from '../support/executable.ts';
+import { until } from '../support/until.ts';
+
+// A whole machine boots here, maybe beside other tests.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+/**
+ * Each node of scripts/routing beside the router there, as the files stand: with Debian's own units
+ * and daemons of both releases. The router runs from the machine's files, in a network of its own at
+ * the far end of bond0.
+ */
+
+const ROUTING = path.join(ROOT, 'scripts/routing');
+const [SERVICE, ROUTE] = [
+  ['192.0.2.1', '2001:db8::1'],
+  ['192.0.2.153', '2001:db8:ffff:b000::153'],
+] as const;
+
+/** What router.conf says of a node with BIRD. */
+const NO_AUTHENTICATION =
+  'no ipv6 ospf6 authentication key-id 1 hash-algo hmac-sha-256 key change-me';
+
+describe.each(RELEASES)('on $name', ({ create }) => {
+  let machine: BootedSystemd;
+  const used = new Set<string>();
+
+  function shipped(file: string): string {
+    used.add(file);
+    return `${INSTALLED_EXAMPLES}/routing/${file}`;
+  }
+
+  beforeAll(async () => {
+    machine = await create();
+    await machine.boot();
+    await machine.must('sed', '-i', 's/^\\(ospf6\\?d\\)=no/\\1=yes/', '/etc/frr/daemons');
+    for (const line of [
+      'netns add router',
+      'link add bond0 type veth peer name node0 netns router',
+      'link add tun0 type veth peer name tun1',
+      'address add 198.51.100.2/30 dev bond0',
+      'link set bond0 up',
+      'link set tun0 up',
+      'link set tun1 up',
+      '-n router link set lo up',
+      '-n router address add 198.51.100.1/30 dev node0',
+      '-n router link set node0 up',
+      ...SERVICE.map((address) => `address add ${address} dev lo`),
+      ...ROUTE.map((address) => `route add ${address} dev tun0`),
+    ]) {
+      await machine.must('ip', ...line.split(' '));
+    }
+    await machine.must('install', '-d', '-o', 'frr', '-g', 'frr', '/etc/frr/router');
+    await machine.must('install', '-d', '-o', 'frr', '-g', 'frr', '/run/frr', '/run/frr/router');
+    machine.write('/etc/frr/router/vtysh.conf', '');
+    // FRR 10 has mgmtd, which keeps the route maps. In the background it holds on to its output.
+    const start =
+      'for daemon in mgmtd zebra ospfd ospf6d; do test ! -e /usr/lib/frr/$daemon || ' +
+      'ip netns exec router /usr/lib/frr/$daemon -d -N router -P 0 >/root/$daemon.out 2>&1 || exit; done';
+    await machine.must('sh', '-c', start);
+    const said = await machine.must(
+      ...(['vtysh', '-N', 'router', '-f', shipped('frr/router.conf')] as const),
+    );
+    expect(said).not.toMatch(/%|unknown/i);
+  });
+
+  afterAll(async () => {
+    await machine.dispose();
+  });
+
+  /** What the node's end leaves behind would do for the next one. */
+  afterEach(async () => {
+    await machine.run('systemctl', 'stop', 'frr', 'bird');
+    await untilTaken([]);
+  });
+
+  /** Waits until the router uses routes of the node's to these addresses, and to no other one. */
+  async function untilTaken(wanted: readonly string[]): Promise<void> {
+    await until(
+      `routes to ${wanted.join(' ') || 'nothing'}`,
+      async () => {
+        const taken = [];
+        for (const address of [...SERVICE, ...ROUTE]) {
+          const family = address.includes(':') ? '-6' : '-4';
+          const shown = await machine.must('ip', '-n', 'router', family, 'route', 'show', address);
+          if (shown.includes('dev node0')) taken.push(address);
+        }
+        if (taken.join(' ') !== wanted.join(' ')) throw new Error(taken.join(' ') || 'nothing');
+        return true;
+      },
+      { timeoutMs: 30_000, everyMs: 200 },
+    );
+  }
+
+  test.each([
+    ['frr/node.conf', SERVICE],
+    ['frr/node-network.conf', SERVICE],
+    ['frr/node-kernel.conf', ROUTE],
+  ] as const)('the router takes what %s announces, and nothing else', async (file, wanted) => {
+    await machine.must('cp', shipped(file), '/etc/frr/frr.conf');
+    await machine.must('systemctl', 'start', 'frr');
+    await untilTaken(wanted);
+  });
+
+  test('the router takes what bird/node.conf announces, without authentication of OSPFv3', async () => {
+    await machine.must('cp', shipped('bird/node.conf'), '/etc/bird/bird.conf');
+    const node0 = ['-c', 'configure terminal', '-c', 'interface node0'];
+    await machine.must('vtysh', '-N', 'router', ...node0, '-c', NO_AUTHENTICATION);
+    await machine.must('systemctl', 'start', 'bird');
+    await untilTaken(SERVICE);
+  });
+
+  test('every file is tried that does not say itself that it is untested', () => {
+    const files = readdirSync(ROUTING, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && !entry.name.includes('.untested.'))
+      .map(({ parentPath, name }) => path.relative(ROUTING, path.join(parentPath, name)));
+    expect([...used].sort()).toEqual(files.sort());
+  });
+});
