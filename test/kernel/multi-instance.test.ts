@@ -55,7 +55,7 @@ describe('a folder of configurations', () => {
       ...site.args(['--config', folder]),
     ];
     const { exitCode, stdout, stderr } = await site.namespace.exec('strace', [...filter, ...probe]);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '' });
+    expect({ exitCode, stdout }, stderr).toEqual({ exitCode: 0, stdout: '' });
     expect(stderr.match(/^dns-probe: node\d: up: advertising /gm)).toHaveLength(4);
     expect(await site.namespace.serviceAddresses()).toHaveLength(8);
     expect(site.stateFiles()).toEqual(['node1.json', 'node2.json', 'node3.json', 'node4.json']);

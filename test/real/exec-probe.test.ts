@@ -200,7 +200,10 @@ describe('a command', () => {
 
   describe.each([
     ['that runs', 'sleep 60 & wait'],
-    ['whose first process has ended', 'exec 1>&- 2>&-; sleep 60 & sleep 0.2; kill -9 $$'],
+    [
+      'whose first process has ended',
+      'exec 1>&- 2>&-; sleep 60 & while [ ! -e $0 ]; do sleep 0.1; done; kill -9 $$',
+    ],
   ])('%s', (_, rest) => {
     test('ends with the pass after one that was killed with -9', async () => {
       const pids = path.join(folder, `left-${rest.length}`);
@@ -214,13 +217,18 @@ describe('a command', () => {
         ],
       ];
       const hang = `sh -c 'echo $$ >>${pids}; sleep 60' & echo $$ >>${pids}; ${rest}`;
-      const pass = await start('exec-probe', [...args, '--timeout', '1h', '--', 'sh', '-c', hang], {
-        namespace,
-      });
+      const pass = await start(
+        'exec-probe',
+        [...args, '--timeout', '1h', '--', 'sh', '-c', hang, `${pids}.end`],
+        {
+          namespace,
+        },
+      );
       await until('two processes', () => existsSync(pids) && lines(pids).length === 2);
       pass.signal('SIGKILL');
       await pass.finished;
       const [child = '', leader = ''] = lines(pids).sort((a, b) => Number(b) - Number(a));
+      writeFileSync(`${pids}.end`, '');
       if (rest.includes('kill')) await until('its end', () => !existsSync(`/proc/${leader}/exe`));
       expect(existsSync(`/proc/${child}/exe`), 'it goes on').toBe(true);
 

@@ -51,6 +51,7 @@ describe('a namespace of the tests', () => {
     const { stdout } = await run('/usr/bin/env', [], { namespace, env: { EXTRA: 'yes' } });
     const names = stdout.split('\n').map((line) => line.split('=')[0]);
     expect(names.filter((name) => name !== '').sort()).toEqual([
+      'ANYCAST_HA_CONFIG_DIR',
       'ANYCAST_HA_PERSIST_DIR',
       'EXTRA',
       'HOME',
