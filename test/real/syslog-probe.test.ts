@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Daemon } from '../support/daemon.ts';
-import { run } from '../support/executable.ts';
+import { ROOT, run } from '../support/executable.ts';
 import { isListening } from '../support/listening.ts';
 import { Namespace } from '../support/namespace.ts';
 import {
@@ -79,6 +80,17 @@ function upFrom(target: string, back = 'udp://127.0.0.1:5515'): unknown {
     stderr: '',
   };
 }
+
+test.each([
+  'syslog-ng/probe.conf',
+  'syslog-ng/probe-unix.conf',
+  'rsyslog/probe.conf',
+  'rsyslog/probe-unix.conf',
+])('the man page shows the example %s', (name) => {
+  const words = (text: string): string => text.replace(/#.*/g, '').replace(/\s+/g, ' ').trim();
+  const page = readFileSync(path.join(ROOT, 'man/syslog-probe.8.md'), 'utf8');
+  expect(words(page)).toContain(words(readSyslogExample(name)));
+});
 
 describe.each(KINDS)('one question to $name', (kind) => {
   let namespace: Namespace;
