@@ -1,5 +1,5 @@
 import { unknown, type Verdict } from '../probe/probe.ts';
-import { monotonicMs, sleep } from '../system/clock.ts';
+import { monotonicMs, readWhatArrived, sleep } from '../system/clock.ts';
 import { errnoOf } from '../system/errors.ts';
 import type { PassOptions, AttemptContext, PassPorts } from './ports.ts';
 import { afterStandstill, watchStandstill } from './standstill.ts';
@@ -103,17 +103,6 @@ async function probeOnce(
     clearTimeout(overrunTimer);
     interrupted.removeEventListener('abort', end);
   }
-}
-
-/** Turns of the event loop from the arrival of an answer to its end: sockets, then what follows. */
-const TURNS = 3;
-
-/**
- * Lets everything be read that lies in a socket. When this process stood still, the timer is seen
- * before the answer that came long before it.
- */
-async function readWhatArrived(): Promise<void> {
-  for (let turn = 0; turn < TURNS; turn += 1) await new Promise(setImmediate);
 }
 
 /** A failed system call that the probe did not expect is our lack, not the service's. */

@@ -95,3 +95,14 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.addEventListener('abort', done, { once: true });
   });
 }
+
+/** Turns of the event loop from the arrival of an answer to its end: sockets, then what follows. */
+const TURNS = 3;
+
+/**
+ * Lets everything be read that lies in sockets and pipes. When this process stood still, a timer is
+ * seen before what came long before it.
+ */
+export async function readWhatArrived(): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn += 1) await new Promise(setImmediate);
+}

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
+import { readWhatArrived } from './clock.ts';
 import { errnoOf } from './errors.ts';
 
 /** A program, with what is given to it. */
@@ -87,6 +88,8 @@ export async function runInGroup(command: GroupCommand): Promise<GroupOutcome> {
     await atMost(graceMs, ended);
   } else {
     await atMost(OUTPUT_LAG_MS, closed);
+    // All that the program wrote is in the pipes by now, however late this process gets to them.
+    await Promise.race([closed, readWhatArrived()]);
   }
   signalGroup(group, 'SIGKILL');
   running.delete(group);

@@ -107,6 +107,22 @@ describe('a program that ends by itself', () => {
     expect(stdout).toBe('x'.repeat(1000));
   });
 
+  test('is read to the end by a process that hardly gets to run', async () => {
+    const stall = setInterval(() => {
+      const end = performance.now() + 150;
+      while (performance.now() < end);
+    }, 1);
+    try {
+      for (let round = 0; round < 10; round += 1) {
+        const script = 'head -c 60000 /dev/zero | tr "\\0" x';
+        const { stdout } = await shell(script, { maxOutputBytes: 100_000 });
+        expect(stdout.length).toBe(60_000);
+      }
+    } finally {
+      clearInterval(stall);
+    }
+  });
+
   test('leaves nothing of its group behind, and waits for no holder of its output', async () => {
     const file = newFile();
     const startedMs = performance.now();
