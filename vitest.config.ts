@@ -42,6 +42,8 @@ export default defineConfig({
           name: 'pure',
           include: PURE,
           setupFiles: ['test/support/same-cases.ts'],
+          // They keep nothing between files but what they import: a worker loads that once.
+          isolate: false,
           sequence: { groupOrder: 1 },
           maxWorkers: availableParallelism(),
         },

@@ -1,11 +1,11 @@
-import { dnsTable, prepareDns } from '../lib/probe/dns/dns-options.ts';
+import { dnsOptions, prepareDns } from '../lib/probe/dns/dns-options.ts';
 import { runProbeProgram } from '../lib/cli/run-probe-program.ts';
 import { probeDns } from '../lib/probe/dns/dns-probe.ts';
 
 void runProbeProgram({
   name: 'dns-probe',
   summary: 'Advertises a service address while a name server answers',
-  table: dnsTable,
+  table: dnsOptions,
   examples: [
     {
       command: 'dns-probe --verbose',

@@ -1,6 +1,6 @@
 import { execOptions, prepareExec } from '../lib/probe/exec/exec-options.ts';
 import { runProbeProgram } from '../lib/cli/run-probe-program.ts';
-import { execProbe } from '../lib/probe/exec/exec-probe.ts';
+import { probeExec } from '../lib/probe/exec/exec-probe.ts';
 
 void runProbeProgram({
   name: 'exec-probe',
@@ -19,5 +19,5 @@ void runProbeProgram({
     },
   ],
   prepare: prepareExec,
-  probe: execProbe,
+  probe: probeExec,
 });

@@ -1,6 +1,6 @@
 import { prepareRadius, radiusOptions } from '../lib/probe/radius/radius-options.ts';
 import { runProbeProgram } from '../lib/cli/run-probe-program.ts';
-import { radiusProbe } from '../lib/probe/radius/radius-probe.ts';
+import { probeRadius } from '../lib/probe/radius/radius-probe.ts';
 
 void runProbeProgram({
   name: 'radius-probe',
@@ -18,5 +18,5 @@ void runProbeProgram({
     },
   ],
   prepare: prepareRadius,
-  probe: radiusProbe,
+  probe: probeRadius,
 });

@@ -1,6 +1,6 @@
 import { runProbeProgram } from '../lib/cli/run-probe-program.ts';
 import { prepareSquid, squidOptions } from '../lib/probe/squid/squid-options.ts';
-import { squidProbe } from '../lib/probe/squid/squid-probe.ts';
+import { probeSquid } from '../lib/probe/squid/squid-probe.ts';
 
 void runProbeProgram({
   name: 'squid-probe',
@@ -17,5 +17,5 @@ void runProbeProgram({
     },
   ],
   prepare: prepareSquid,
-  probe: squidProbe,
+  probe: probeSquid,
 });

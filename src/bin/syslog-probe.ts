@@ -1,6 +1,6 @@
 import { runProbeProgram } from '../lib/cli/run-probe-program.ts';
 import { prepareSyslog, syslogOptions } from '../lib/probe/syslog/syslog-options.ts';
-import { syslogProbe } from '../lib/probe/syslog/syslog-probe.ts';
+import { probeSyslog } from '../lib/probe/syslog/syslog-probe.ts';
 
 void runProbeProgram({
   name: 'syslog-probe',
@@ -17,5 +17,5 @@ void runProbeProgram({
     },
   ],
   prepare: prepareSyslog,
-  probe: syslogProbe,
+  probe: probeSyslog,
 });

@@ -1,11 +1,11 @@
 import { runProbeProgram } from '../lib/cli/run-probe-program.ts';
-import { prepareTcpRoute, tcpRouteTable } from '../lib/probe/tcp-route/tcp-route-options.ts';
-import { tcpConnect } from '../lib/probe/tcp-route/tcp-route-probe.ts';
+import { prepareTcpRoute, tcpRouteOptions } from '../lib/probe/tcp-route/tcp-route-options.ts';
+import { probeTcp } from '../lib/probe/tcp-route/tcp-route-probe.ts';
 
 void runProbeProgram({
   name: 'tcp-route-probe',
   summary: 'Advertises a host route while TCP ports at its far end are open',
-  table: tcpRouteTable,
+  table: tcpRouteOptions,
   synopsis: '[DEV ADDR PORT...]',
   examples: [
     {
@@ -18,6 +18,6 @@ void runProbeProgram({
     },
   ],
   prepare: prepareTcpRoute,
-  probe: tcpConnect,
+  probe: probeTcp,
   manages: 'route',
 });

@@ -1,8 +1,8 @@
-import { placeLabel, type Advertiser, type Change } from '../../src/lib/advertise/advertiser.ts';
+import { addressLabel, type Advertiser, type Change } from '../../src/lib/advertise/advertiser.ts';
 
 /** A kernel in memory: addresses on interfaces, and drain routes. */
 export interface FakeAdvertiser extends Advertiser {
-  /** What is there, as `placeLabel` names it. */
+  /** What is there, as `addressLabel` names it. */
   readonly places: Set<string>;
   readonly drainRoutes: Set<string>;
   /** What was applied, as `verb label`, in order. */
@@ -30,7 +30,7 @@ export function fakeAdvertiser(): FakeAdvertiser {
     read: (asked) =>
       Promise.resolve({
         present: new Set(
-          asked.filter((place) => places.has(placeLabel(place))).map(({ address }) => address),
+          asked.filter((place) => places.has(addressLabel(place))).map(({ address }) => address),
         ),
         obstacle: fake.obstacle,
       }),
@@ -38,7 +38,7 @@ export function fakeAdvertiser(): FakeAdvertiser {
       fake.beforeApply();
       const failures = changes.flatMap((change) => {
         const message = fake.refuse(change);
-        applied.push(`${change.verb} ${placeLabel(change.place)}`);
+        applied.push(`${change.verb} ${addressLabel(change.place)}`);
         if (message === undefined) make(change, places, drainRoutes);
         const notPermitted = message?.includes('not permitted') === true;
         return message === undefined ? [] : [{ change, message, notPermitted }];
@@ -54,10 +54,10 @@ function make({ verb, place }: Change, places: Set<string>, drainRoutes: Set<str
   switch (verb) {
     case 'add':
     case 'renew':
-      places.add(placeLabel(place));
+      places.add(addressLabel(place));
       break;
     case 'remove':
-      places.delete(placeLabel(place));
+      places.delete(addressLabel(place));
       break;
     case 'drain':
       drainRoutes.add(place.address);

@@ -1,6 +1,6 @@
-import type { Place } from '../state/instance-state.ts';
+import type { ServiceAddress } from '../state/instance-state.ts';
 import type { RunCommand } from '../system/command.ts';
-import { placeLabel } from './advertiser.ts';
+import { addressLabel } from './advertiser.ts';
 import type { Advertiser, Change, Failure, KernelView } from './advertiser.ts';
 import {
   addDrainRoute,
@@ -79,7 +79,7 @@ async function applyLines(
 /** The lines for `ip -batch` that make a change; only the first one has to succeed. */
 export function batchLines({ verb, place }: Change, leaseMs: number | undefined): string[] {
   const six = place.address.includes(':');
-  const target = `${place.address}/${six ? 128 : 32} dev ${place.interface}`;
+  const target = addressLabel(place);
   switch (verb) {
     case 'add':
     case 'renew':
@@ -107,7 +107,7 @@ function lifetimes(six: boolean, leaseMs: number | undefined): string {
 }
 
 async function view(
-  places: readonly Place[],
+  places: readonly ServiceAddress[],
   read: (name: string) => Promise<InterfaceAddresses>,
 ): Promise<KernelView> {
   const present = new Set<string>();
@@ -116,7 +116,7 @@ async function view(
   for (const [name, group] of byInterface(places)) {
     const { link, addresses, copies = [] } = await read(name);
     for (const { address, place } of copies) {
-      const isAnotherOwn = places.some((own) => place === placeLabel(own));
+      const isAnotherOwn = places.some((own) => place === addressLabel(own));
       if (!isAnotherOwn) advice.set(place, copyAdvice(address, place));
     }
     if (link !== 'up') obstacle = `interface ${name} is ${link === 'down' ? 'down' : 'missing'}`;
@@ -135,8 +135,10 @@ function copyAdvice(
   };
 }
 
-function byInterface(places: readonly Place[]): ReadonlyMap<string, readonly Place[]> {
-  const groups = new Map<string, Place[]>();
+function byInterface(
+  places: readonly ServiceAddress[],
+): ReadonlyMap<string, readonly ServiceAddress[]> {
+  const groups = new Map<string, ServiceAddress[]>();
   for (const place of places) {
     const group = groups.get(place.interface);
     if (group === undefined) groups.set(place.interface, [place]);

@@ -1,4 +1,5 @@
-import type { Place } from '../state/instance-state.ts';
+import { hostPrefix } from '../system/ip-address.ts';
+import type { ServiceAddress } from '../state/instance-state.ts';
 
 /** One change in the kernel, for one service address. */
 export interface Change {
@@ -8,7 +9,7 @@ export interface Change {
    * remove that route.
    */
   readonly verb: 'add' | 'renew' | 'remove' | 'drain' | 'end-drain';
-  readonly place: Place;
+  readonly place: ServiceAddress;
 }
 
 /** A change that the kernel refused, or that it does not show although it took it. */
@@ -42,7 +43,7 @@ export interface Advertiser {
   /** Whether `drain` is possible: a local route can stand in for an address, not for a route. */
   readonly canDrain: boolean;
   /** Reads the places. Throws KernelError when the kernel cannot be read. */
-  read(places: readonly Place[]): Promise<KernelView>;
+  read(places: readonly ServiceAddress[]): Promise<KernelView>;
   /** Applies changes in the given order, then reads the kernel again and compares. */
   apply(changes: readonly Change[], leaseMs: number | undefined): Promise<readonly Failure[]>;
   /** The addresses that have a drain route now. Throws KernelError. */
@@ -50,6 +51,6 @@ export interface Advertiser {
 }
 
 /** How a place is shown to people and compared with another. */
-export function placeLabel(place: Place): string {
-  return `${place.address}/${place.address.includes(':') ? 128 : 32} dev ${place.interface}`;
+export function addressLabel(place: ServiceAddress): string {
+  return `${hostPrefix(place.address)} dev ${place.interface}`;
 }

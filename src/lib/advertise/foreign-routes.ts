@@ -1,4 +1,5 @@
-import { hostPrefix, type KernelRoute } from './kernel-routes.ts';
+import { hostPrefix } from '../system/ip-address.ts';
+import { type KernelRoute } from './kernel-routes.ts';
 
 /**
  * The protocols under which routing daemons put into the kernel what they learned from neighbours

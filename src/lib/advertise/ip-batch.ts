@@ -1,4 +1,5 @@
 import type { RunCommand } from '../system/command.ts';
+import { together } from './window.ts';
 
 /** What became of one line of a batch: undefined when the kernel took it, else its error. */
 export type LineResult = string | undefined;
@@ -15,25 +16,7 @@ const TIMEOUT_MS = 5000;
  * @param windowMs how long a batch is held open for others; 0 runs at once
  */
 export function ipBatch(run: RunCommand, windowMs: number): IpBatch {
-  let waiting: { lines: string[]; results: Promise<readonly LineResult[]> } | undefined;
-  const open = (): NonNullable<typeof waiting> => {
-    const lines: string[] = [];
-    const results = (async () => {
-      if (windowMs > 0) await new Promise((resolve) => setTimeout(resolve, windowMs));
-      waiting = undefined;
-      return runLines(run, lines);
-    })();
-    return { lines, results };
-  };
-  return async (lines) => {
-    if (lines.length === 0) return [];
-    if (windowMs === 0) return runLines(run, lines);
-    waiting ??= open();
-    const batch = waiting;
-    const start = batch.lines.length;
-    batch.lines.push(...lines);
-    return (await batch.results).slice(start, start + lines.length);
-  };
+  return together((lines) => runLines(run, lines), windowMs);
 }
 
 async function runLines(run: RunCommand, lines: readonly string[]): Promise<readonly LineResult[]> {

@@ -1,3 +1,4 @@
+import { hostLength } from '../system/ip-address.ts';
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import * as v from 'valibot';
@@ -186,10 +187,6 @@ function addressesOf(device: v.InferOutput<typeof IpAddrShow>[number]): Interfac
     if (local !== undefined && prefixlen === hostLength(local)) addresses.set(local, seconds);
   }
   return { link: device.flags?.includes('UP') === true ? 'up' : 'down', addresses };
-}
-
-function hostLength(address: string): number {
-  return address.includes(':') ? 128 : 32;
 }
 
 /** JSON as `ip` prints it, which is nothing at all where there is nothing to show. */

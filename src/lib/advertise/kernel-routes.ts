@@ -1,3 +1,5 @@
+import { together } from './window.ts';
+import { hostPrefix } from '../system/ip-address.ts';
 import * as v from 'valibot';
 import type { RunCommand } from '../system/command.ts';
 import { KernelError } from '../system/errors.ts';
@@ -58,25 +60,7 @@ const TIMEOUT_MS = 5000;
  * @param windowMs how long a question is held back for others; 0 asks at once
  */
 export function routeReader(run: RunCommand, windowMs: number): RouteReader {
-  let waiting: { queries: RouteQuery[]; findings: Promise<readonly RouteFindings[]> } | undefined;
-  const open = (): NonNullable<typeof waiting> => {
-    const queries: RouteQuery[] = [];
-    const findings = (async () => {
-      await new Promise((resolve) => setTimeout(resolve, windowMs));
-      waiting = undefined;
-      return readRoutes(run, queries);
-    })();
-    return { queries, findings };
-  };
-  return async (queries) => {
-    if (queries.length === 0) return [];
-    if (windowMs === 0) return readRoutes(run, queries);
-    waiting ??= open();
-    const { queries: all, findings } = waiting;
-    const start = all.length;
-    all.push(...queries);
-    return (await findings).slice(start, start + queries.length);
-  };
+  return together((queries) => readRoutes(run, queries), windowMs);
 }
 
 /**
@@ -107,11 +91,6 @@ export function deleteRouteLine(address: string, route: KernelRoute): string {
   const gateway = route.gateway === undefined ? '' : ` via ${route.gateway}`;
   const device = route.device === undefined ? '' : ` dev ${route.device}`;
   return `route del ${hostPrefix(address)}${gateway}${device} table ${route.table} metric ${route.metric} proto ${ROUTE_PROTOCOL}`;
-}
-
-/** An address with the length of a host prefix. */
-export function hostPrefix(address: string): string {
-  return `${address}/${address.includes(':') ? 128 : 32}`;
 }
 
 // What `ip -N -json` prints of a route and of a link (iproute2, ip/iproute.c, ip/ipaddress.c).

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Place } from '../state/instance-state.ts';
+import type { ServiceAddress } from '../state/instance-state.ts';
 
 /**
  * The kernel gives an IPv6 address a route of its own in the main table, `ADDR dev lo proto kernel
@@ -11,7 +11,7 @@ import type { Place } from '../state/instance-state.ts';
 const METRIC = 256;
 
 /** The line for `ip -batch` that removes it. It fails where the kernel did so by itself. */
-export function deleteLeftover({ address, interface: device }: Place): string {
+export function deleteLeftover({ address, interface: device }: ServiceAddress): string {
   return `route del ${address}/128 dev ${device} table main proto kernel metric ${METRIC}`;
 }
 
@@ -21,7 +21,7 @@ export function deleteLeftover({ address, interface: device }: Place): string {
  *
  * @param addresses IPv6 addresses
  */
-export function leftoverRoutes(addresses: readonly string[]): readonly Place[] {
+export function leftoverRoutes(addresses: readonly string[]): readonly ServiceAddress[] {
   if (addresses.length === 0) return [];
   // Each line begins with an address: in hex, as in the table of routes.
   const present = new Set(linesOf('/proc/net/if_inet6').map(([address]) => address));

@@ -1,11 +1,11 @@
-import type { Place } from '../state/instance-state.ts';
+import { hostPrefix } from '../system/ip-address.ts';
+import type { ServiceAddress } from '../state/instance-state.ts';
 import { StateError } from '../system/errors.ts';
 import type { Advertiser, Change, Failure, KernelView } from './advertiser.ts';
 import { describeRoute, foreignRoute } from './foreign-routes.ts';
 import type { IpBatch, LineResult } from './ip-batch.ts';
 import {
   deleteRouteLine,
-  hostPrefix,
   MAIN_TABLE,
   ROUTE_PROTOCOL,
   type KernelRoute,
@@ -54,7 +54,7 @@ export interface RoutePorts {
  * our protocol number, in whatever table; all others are left alone.
  */
 export function routeAdvertiser(route: RouteOptions, ports: RoutePorts): Advertiser {
-  const findings = (places: readonly Place[]): Promise<readonly RouteFindings[]> =>
+  const findings = (places: readonly ServiceAddress[]): Promise<readonly RouteFindings[]> =>
     ports.read(
       places.map(({ address, interface: device }) => ({
         address,
@@ -156,7 +156,7 @@ export function routeLines(
 }
 
 function view(
-  places: readonly Place[],
+  places: readonly ServiceAddress[],
   findings: readonly RouteFindings[],
   route: RouteOptions,
 ): KernelView {
@@ -185,7 +185,7 @@ function view(
 }
 
 function otherPath(
-  { address, interface: device }: Place,
+  { address, interface: device }: ServiceAddress,
   path: string | undefined,
 ): { readonly key: string; readonly message: string } {
   const way = path === undefined ? 'have no route' : `leave through ${path}, not ${device}`;
@@ -198,7 +198,7 @@ function otherPath(
 /** A next hop whose protocol is not shown is ours where it is what we want: nobody has it twice. */
 function ours(
   routes: readonly KernelRoute[],
-  place: Place,
+  place: ServiceAddress,
   route: RouteOptions,
 ): readonly KernelRoute[] {
   return routes.filter((found) =>
@@ -206,7 +206,7 @@ function ours(
   );
 }
 
-function isWanted(found: KernelRoute, place: Place, route: RouteOptions): boolean {
+function isWanted(found: KernelRoute, place: ServiceAddress, route: RouteOptions): boolean {
   return (
     found.device === place.interface &&
     found.table === tableOf(route) &&

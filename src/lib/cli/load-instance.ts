@@ -11,9 +11,9 @@ import type { Operands } from '../options/parse-arguments.ts';
 import { resolveOptions, type Source } from '../options/resolve-options.ts';
 import { isName } from '../options/value-parsers.ts';
 import type { Advice, PassOptions, AttemptContext } from '../pass/ports.ts';
-import type { ProbeProgram, RoutePlace } from '../probe/probe-program.ts';
+import type { ProbeProgram, HostRoute } from '../probe/probe-program.ts';
 import { unknown, type Verdict } from '../probe/probe.ts';
-import type { Place } from '../state/instance-state.ts';
+import type { ServiceAddress } from '../state/instance-state.ts';
 import { routeLeasesIn } from '../state/route-leases.ts';
 import { systemClock } from '../system/clock.ts';
 import { runCommand } from '../system/command.ts';
@@ -116,9 +116,9 @@ type CommonValues = Values<typeof routeProbeOptions>;
 
 /** What every probe has, and the places that it manages. */
 function resolveManaged(
-  route: RoutePlace | undefined,
+  route: HostRoute | undefined,
   sources: readonly Source[],
-): { readonly values: CommonValues; readonly places: readonly Place[] } {
+): { readonly values: CommonValues; readonly places: readonly ServiceAddress[] } {
   if (route !== undefined) {
     const place = { address: route.address.text, interface: route.interface };
     return { values: resolveOptions(routeProbeOptions, sources), places: [place] };
@@ -129,7 +129,7 @@ function resolveManaged(
 }
 
 function advertiserOf(
-  route: RoutePlace | undefined,
+  route: HostRoute | undefined,
   stateDir: string,
   { batch, listInterfaces, readRoutes }: KernelAccess,
 ): Advertiser {
@@ -141,7 +141,7 @@ function advertiserOf(
 function defaultInstance(
   program: string,
   path: string | null,
-  route: RoutePlace | undefined,
+  route: HostRoute | undefined,
 ): string {
   const ownName = route === undefined ? program : `${program}-${route.address.text}`;
   const name = path === null ? ownName : instanceOfFile(path);
@@ -174,7 +174,7 @@ function passOptions(
   };
 }
 
-function unique(places: readonly Place[]): readonly Place[] {
+function unique(places: readonly ServiceAddress[]): readonly ServiceAddress[] {
   return [...new Map(places.map((place) => [place.address, place])).values()];
 }
 
@@ -191,7 +191,10 @@ function checkDecision(values: CommonValues): void {
  * Once a service address is withdrawn, a question to it travels to a neighbour and is answered
  * there: a probe must never ask one.
  */
-function checkTargets(targets: readonly IpAddress[], places: readonly Place[]): readonly Advice[] {
+function checkTargets(
+  targets: readonly IpAddress[],
+  places: readonly ServiceAddress[],
+): readonly Advice[] {
   const own = new Set(places.map(({ address }) => address));
   const asked = targets.find(({ text }) => own.has(text));
   if (asked !== undefined) {

@@ -1,3 +1,4 @@
+import { hostPrefix } from '../system/ip-address.ts';
 import { isComingBack, type InstanceStatus } from '../node/status.ts';
 import { describeWriter } from '../pass/read-suspensions.ts';
 import type { ActiveSuspension } from '../state/suspension-record.ts';
@@ -74,8 +75,7 @@ function summaryOf({
 function detailsOf(status: InstanceStatus, verbose: boolean): readonly string[] {
   const { state, places, suspensions, inconsistent, now } = status;
   const details = places.map(({ address, interface: device, present }) => {
-    const prefix = `${address}/${address.includes(':') ? 128 : 32}`;
-    return `${present ? '+' : '-'} ${prefix} dev ${device} ${present ? 'present' : 'absent'}`;
+    return `${present ? '+' : '-'} ${hostPrefix(address)} dev ${device} ${present ? 'present' : 'absent'}`;
   });
   for (const suspension of suspensions) details.push(describe(suspension, now.wallMs));
   const last = state?.lastPass;

@@ -1,10 +1,9 @@
-import { usableState } from '../pass/decide.ts';
 import {
   describeSuspension,
   readSuspensions,
   suspensionFolders,
 } from '../pass/read-suspensions.ts';
-import { readState } from '../state/state-file.ts';
+import { usableState, readState } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
 import type { ActiveSuspension } from '../state/suspension-record.ts';
 import { isEndedBy, type Ending } from '../state/suspension-rules.ts';

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { placeLabel } from '../advertise/advertiser.ts';
+import { addressLabel } from '../advertise/advertiser.ts';
 import type { KnownConfiguration } from '../options/configured-instances.ts';
 import { readSuspensions } from '../pass/read-suspensions.ts';
 import { gapMessage } from '../pass/report.ts';
-import type { InstanceState, Place } from '../state/instance-state.ts';
+import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
 import { lockHolder } from '../state/lock.ts';
-import { readState, type StateGap } from '../state/state-file.ts';
+import { knownState, readState, type StateGap } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
 import type { ActiveSuspension } from '../state/suspension-record.ts';
 import type { Moment } from '../system/clock.ts';
@@ -22,7 +22,7 @@ export interface InstanceStatus {
   readonly state: InstanceState | undefined;
   readonly gap: StateGap | undefined;
   /** What the kernel shows. */
-  readonly places: readonly (Place & { readonly present: boolean })[];
+  readonly places: readonly (ServiceAddress & { readonly present: boolean })[];
   readonly suspensions: readonly ActiveSuspension[];
   /** The pid of a pass that is under way. */
   readonly passUnderWay: number | undefined;
@@ -86,7 +86,7 @@ async function readStatus(instance: string, context: NodeContext): Promise<Insta
   const reading = readState(paths.state, clock.now());
   const suspended = readSuspensions({ ...context, instance }, clock, ownUid);
   // Old state still tells what to look for in the kernel.
-  const known = reading.kind === 'valid' ? reading.state : reading.stale;
+  const known = knownState(reading);
   const view =
     known === undefined
       ? { present: new Set<string>(), obstacle: undefined }
@@ -164,13 +164,13 @@ function misplaced(
     const why = suspensions.length > 0 ? 'suspended' : 'down';
     return places
       .filter(({ present }) => present)
-      .map((place) => `${placeLabel(place)} is present although it is ${why}`);
+      .map((place) => `${addressLabel(place)} is present although it is ${why}`);
   }
   if (isComingBack(state, suspensions)) return [];
   const why = leaseLeftMs === 0 ? ', its lease ran out' : '';
   return places
     .filter(({ present }) => !present && state.lastPass?.status === 'up')
-    .map((place) => `${placeLabel(place)} is absent although it is up${why}`);
+    .map((place) => `${addressLabel(place)} is absent although it is up${why}`);
 }
 
 /**

@@ -1,16 +1,15 @@
-import { placeLabel } from '../advertise/advertiser.ts';
+import { addressLabel } from '../advertise/advertiser.ts';
 import { interfaceOf } from '../advertise/kernel-addresses.ts';
 import { readOwnRoutes } from '../advertise/kernel-routes.ts';
 import { readOspfTimers } from '../advertise/ospf-timers.ts';
-import { usableState } from '../pass/decide.ts';
 import { blankState } from '../pass/next-state.ts';
 import { readSuspensions } from '../pass/read-suspensions.ts';
 import { openSession, type SessionOptions } from '../pass/session.ts';
 import { awaitDrain, finishDrain } from '../pass/drain.ts';
-import { withdrawPlaces, type Withdrawal } from '../pass/withdraw.ts';
+import { withdrawAddresses, type Withdrawal } from '../pass/withdraw.ts';
 import { claimedAddresses } from '../state/claims.ts';
-import type { InstanceState, Place } from '../state/instance-state.ts';
-import { readState, type StateReading } from '../state/state-file.ts';
+import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
+import { usableState, readState, type StateReading } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
 import { drainAdvice } from './drain-advice.ts';
 import { writeAll, type SuspensionRequest, type Written } from './hold.ts';
@@ -83,7 +82,7 @@ async function withdrawSuspended(
     const ports = { ...context, advertiser: context.advertiserFor(before.kind) };
     const ids = readSuspensions({ ...context, instance }, context.clock, context.ownUid).active;
     const state = { ...before, suspensionIds: ids.map(({ id }) => id) };
-    const withdrawal = await withdrawPlaces(session, state, state.places, drainMs, ports);
+    const withdrawal = await withdrawAddresses(session, state, state.places, drainMs, ports);
     sayWithdrawn(instance, withdrawal, context);
     return { withdrawal, finish: () => finishDrain(options, ports, withdrawal.state, false) };
   } finally {
@@ -92,7 +91,7 @@ async function withdrawSuspended(
 }
 
 function sayWithdrawn(instance: string, withdrawal: Withdrawal, { log }: NodeContext): void {
-  const removed = withdrawal.removed.map(placeLabel).join(', ');
+  const removed = withdrawal.removed.map(addressLabel).join(', ');
   const already =
     withdrawal.drainUntilMs === undefined ? 'it was not advertised' : 'it is withdrawn already';
   log.notice(`${instance}: suspended; ${removed === '' ? already : `withdrew ${removed}`}`);
@@ -132,7 +131,7 @@ function lastKnownState(reading: StateReading): InstanceState | undefined {
 async function stateOfClaims(instance: string, context: NodeContext): Promise<InstanceState> {
   const { claims } = instancePaths(context.stateDir, instance);
   const claimed = claimedAddresses(claims, instance);
-  const placed = (find: (address: string) => string | undefined): Place[] =>
+  const placed = (find: (address: string) => string | undefined): ServiceAddress[] =>
     claimed.flatMap((address) => {
       const name = find(address);
       return name === undefined ? [] : [{ address, interface: name }];

@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Place } from '../state/instance-state.ts';
+import type { ServiceAddress } from '../state/instance-state.ts';
 import { ConfigurationError, errnoOf, messageOf } from '../system/errors.ts';
 import { parseAddress } from '../system/ip-address.ts';
 import { instanceOfFile, isConfigurationFile, readToml } from './config-file.ts';
@@ -9,7 +9,7 @@ import { instanceOfFile, isConfigurationFile, readToml } from './config-file.ts'
 export interface ConfiguredInstance {
   readonly path: string;
   readonly instance: string;
-  readonly places: readonly Place[];
+  readonly places: readonly ServiceAddress[];
   /** When the file was last changed, moved or replaced, on the wall clock. */
   readonly changedAtMs: number;
 }

@@ -1,9 +1,9 @@
-import { placeLabel, type Change, type Failure } from '../advertise/advertiser.ts';
-import type { Place } from '../state/instance-state.ts';
+import { addressLabel, type Change, type Failure } from '../advertise/advertiser.ts';
+import type { ServiceAddress } from '../state/instance-state.ts';
 import { drainAfter, drainDropped, drainsOfDropped } from './drain.ts';
 import type { Applied, Plan } from './facts.ts';
 import type { PassPorts } from './ports.ts';
-import { withdrawPlaces } from './withdraw.ts';
+import { withdrawAddresses } from './withdraw.ts';
 
 /**
  * Whether a pass is what takes a healthy instance out as planned. Whoever suspends writes that
@@ -52,7 +52,13 @@ export async function applyChanges(
   if (outcome.undo.length > 0) return undo(plan, { ...outcome, drain }, ports);
   if (!planned) return { ...outcome, drain };
   const state = { ...before, drain, suspensionIds: [...decision.suspensionIds] };
-  const withdrawal = await withdrawPlaces(session, state, options.places, options.drainMs, ports);
+  const withdrawal = await withdrawAddresses(
+    session,
+    state,
+    options.places,
+    options.drainMs,
+    ports,
+  );
   return { changes, failures: outcome.failures, drain: withdrawal.state.drain };
 }
 
@@ -73,7 +79,7 @@ async function undo(
     return { changes, failures: [...outcome.failures, ...failures], drain };
   }
   const state = { ...before, drain, health: decision.health };
-  const withdrawal = await withdrawPlaces(session, state, outcome.undo, options.drainMs, ports);
+  const withdrawal = await withdrawAddresses(session, state, outcome.undo, options.drainMs, ports);
   return { changes, failures: outcome.failures, drain: withdrawal.state.drain };
 }
 
@@ -96,13 +102,15 @@ function sayDropped(
   const stuck = new Set(failures.map(({ change }) => change));
   for (const change of changes) {
     if (change.verb !== 'remove' || own.has(change.place.address) || stuck.has(change)) continue;
-    log.notice(`withdrew ${placeLabel(change.place)}: the configuration does not name it any more`);
+    log.notice(
+      `withdrew ${addressLabel(change.place)}: the configuration does not name it any more`,
+    );
   }
 }
 
 /** What came of changes, with what was added while somebody suspended the instance: it has to go. */
 interface Reconciled extends Omit<Applied, 'drain'> {
-  readonly undo: readonly Place[];
+  readonly undo: readonly ServiceAddress[];
 }
 
 /**
@@ -127,7 +135,7 @@ async function reconcile(
     changes = planned.filter((change) => !adds(change));
   }
   if (changes.length === 0) return { changes, failures: [], undo: [] };
-  for (const change of changes) log.step(`${change.verb} ${placeLabel(change.place)}`);
+  for (const change of changes) log.step(`${change.verb} ${addressLabel(change.place)}`);
   const failures = await advertiser.apply(changes, leaseMs);
   // One that was there before is left to whoever suspends: that withdrawal has a drain.
   const added = changes.filter(({ verb }) => verb === 'add');

@@ -1,6 +1,6 @@
 import type { Verdict } from '../probe/probe.ts';
-import { type Health, initialHealth, type InstanceState } from '../state/instance-state.ts';
-import type { StateReading } from '../state/state-file.ts';
+import { type Health, initialHealth } from '../state/instance-state.ts';
+import { usableState, type StateReading } from '../state/state-file.ts';
 import { mayAdvertise } from '../state/suspension-rules.ts';
 import type { Moment } from '../system/clock.ts';
 
@@ -150,9 +150,4 @@ export function decide(known: Circumstances): Decision {
     mayAdd: verdict.status === 'up' && !degraded && known.suspensions.known && !known.leaseTooShort,
     suspensionIds,
   };
-}
-
-/** The state to go by, if there is one. */
-export function usableState(reading: StateReading): InstanceState | undefined {
-  return reading.kind === 'valid' ? reading.state : reading.aged;
 }

@@ -1,7 +1,7 @@
 import type { Change, Failure } from '../advertise/advertiser.ts';
 import { claimOwner } from '../state/claims.ts';
-import type { InstanceState, Place } from '../state/instance-state.ts';
-import { forgetState, type StateReading } from '../state/state-file.ts';
+import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
+import { knownState, forgetState } from '../state/state-file.ts';
 import { sleep } from '../system/clock.ts';
 import { formatDuration } from '../system/duration.ts';
 import { KernelError, messageOf, StateError } from '../system/errors.ts';
@@ -60,7 +60,7 @@ export function drainAfter(
 }
 
 /** The addresses that the configuration does not name any more, and that go with this pass. */
-function dropped({ changes, options }: Plan): readonly Place[] {
+function dropped({ changes, options }: Plan): readonly ServiceAddress[] {
   const own = new Set(options.places.map(({ address }) => address));
   return changes
     .filter(({ verb, place }) => verb === 'remove' && !own.has(place.address))
@@ -107,7 +107,7 @@ export function drainsOfDropped(before: InstanceState | undefined, plan: Plan): 
   const drained = new Set(before?.drain?.addresses);
   return dropped(plan)
     .filter(({ address }) => drained.has(address))
-    .map(({ address }): Change => ({ verb: 'drain', place: drainPlace(address) }));
+    .map(({ address }): Change => ({ verb: 'drain', place: drainAddress(address) }));
 }
 
 /**
@@ -128,12 +128,12 @@ export function longerDrain(
 export function endDrain(addresses: Iterable<string>): readonly Change[] {
   return Array.from(addresses, (address): Change => ({
     verb: 'end-drain',
-    place: drainPlace(address),
+    place: drainAddress(address),
   }));
 }
 
 /** Drain routes are always on lo, wherever the address was. */
-export function drainPlace(address: string): Place {
+export function drainAddress(address: string): ServiceAddress {
   return { address, interface: 'lo' };
 }
 
@@ -166,7 +166,7 @@ export async function finishDrain(
     // A drain may be longer than the lease, or begin long after the last pass: what is known is true.
     const { reading } = session;
     const state =
-      reading.kind === 'valid' || reading.gap === 'expired' ? known(reading) : undefined;
+      reading.kind === 'valid' || reading.gap === 'expired' ? knownState(reading) : undefined;
     if (state === undefined) return;
     if (state.drain !== null && state.drain.untilMs === drained.drain?.untilMs) {
       session.requireLock();
@@ -183,8 +183,4 @@ export async function finishDrain(
   } finally {
     session.close();
   }
-}
-
-function known(reading: StateReading): InstanceState | undefined {
-  return reading.kind === 'valid' ? reading.state : reading.stale;
 }

@@ -1,8 +1,9 @@
+import { usableState } from '../state/state-file.ts';
 import type { Advertiser, Change, Failure, KernelView } from '../advertise/advertiser.ts';
 import { unknown, type Verdict } from '../probe/probe.ts';
-import type { InstanceState, Place } from '../state/instance-state.ts';
+import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
 import type { Moment } from '../system/clock.ts';
-import { usableState, type Decision } from './decide.ts';
+import { type Decision } from './decide.ts';
 import type { PassOptions, PassPorts } from './ports.ts';
 import { readSuspensions, type SuspensionReading } from './read-suspensions.ts';
 import type { Session } from './session.ts';
@@ -20,9 +21,9 @@ export interface Facts {
   /** What the kernel shows of the service addresses. */
   readonly view: KernelView;
   /** What the configuration does not name any more, whether or not it is there. */
-  readonly dropped: readonly Place[];
+  readonly dropped: readonly ServiceAddress[];
   /** That of it which is there. */
-  readonly leftOver: readonly Place[];
+  readonly leftOver: readonly ServiceAddress[];
   readonly suspended: SuspensionReading;
   readonly now: Moment;
 }
@@ -63,12 +64,12 @@ export interface Outcome extends Plan, Applied {
 export async function gatherFacts(
   session: Session,
   probed: Verdict,
-  dropped: readonly Place[],
+  dropped: readonly ServiceAddress[],
   options: PassOptions,
   { advertiser, clock, ownUid }: Pick<PassPorts, 'advertiser' | 'clock' | 'ownUid'>,
 ): Promise<Facts> {
   const view = await advertiser.read(options.places);
-  const leftOver = await placesThere(advertiser, dropped);
+  const leftOver = await addressesThere(advertiser, dropped);
   const before = usableState(session.reading);
   const shown = options.places.some(({ address }) => view.present.has(address));
   return {
@@ -91,10 +92,10 @@ export async function gatherFacts(
  * Those of the places that the kernel shows. Read apart from an instance's own: a view tells
  * addresses only, and the same one may have moved from one interface to another.
  */
-export async function placesThere(
+export async function addressesThere(
   advertiser: Pick<Advertiser, 'read'>,
-  places: readonly Place[],
-): Promise<readonly Place[]> {
+  places: readonly ServiceAddress[],
+): Promise<readonly ServiceAddress[]> {
   if (places.length === 0) return [];
   const { present } = await advertiser.read(places);
   return places.filter(({ address }) => present.has(address));

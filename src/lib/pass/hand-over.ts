@@ -1,11 +1,10 @@
 import type { ConfiguredInstance } from '../options/configured-instances.ts';
 import { claim, claimedAddresses, claimOwner, releaseClaim } from '../state/claims.ts';
-import type { InstanceState, Place } from '../state/instance-state.ts';
+import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
 import { acquireLock } from '../state/lock.ts';
-import { forgetState, readState } from '../state/state-file.ts';
+import { knownState, usableState, forgetState, readState } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
 import { ConfigurationError } from '../system/errors.ts';
-import { usableState } from './decide.ts';
 import type { PassOptions, PassPorts } from './ports.ts';
 import { describeSuspension, readSuspensions } from './read-suspensions.ts';
 import type { Session } from './session.ts';
@@ -26,11 +25,11 @@ export type HandOverPorts = Pick<
  */
 export async function takeGivenUp(
   owner: string,
-  place: Place,
+  place: ServiceAddress,
   session: Session,
   options: PassOptions,
   ports: HandOverPorts,
-): Promise<readonly Place[] | undefined> {
+): Promise<readonly ServiceAddress[] | undefined> {
   const state = stateOf(owner, options, ports);
   if (typeof state?.source !== 'string') return undefined; // it runs from flags
   const file = readQuietly(state.source, ports);
@@ -50,11 +49,11 @@ export async function takeGivenUp(
  * @param dropped places that the file does not name any more
  */
 export function keepHandedOver(
-  dropped: readonly Place[],
+  dropped: readonly ServiceAddress[],
   session: Session,
   options: PassOptions,
   ports: HandOverPorts,
-): readonly Place[] {
+): readonly ServiceAddress[] {
   const { source, instance } = options;
   if (dropped.length === 0 || source === null || !session.mayWrite) return dropped;
   const others = ports.configurations.beside(source);
@@ -78,7 +77,7 @@ async function inherit(
   session: Session,
   options: PassOptions,
   ports: HandOverPorts,
-): Promise<readonly Place[]> {
+): Promise<readonly ServiceAddress[]> {
   const { log, run } = ports;
   const [suspension] = readSuspensions(
     { ...options, instance: owner },
@@ -114,7 +113,7 @@ const HOLD_MS = 1000;
 function hasGivenUp(
   file: ConfiguredInstance,
   owner: string,
-  place: Place,
+  place: ServiceAddress,
   { lastPass }: InstanceState,
 ): boolean {
   // What a pass went by after that change was named by its flags, and is not given up.
@@ -122,7 +121,7 @@ function hasGivenUp(
   return isNews && file.instance === owner && !names(file, place);
 }
 
-function names(file: ConfiguredInstance, place: Place): boolean {
+function names(file: ConfiguredInstance, place: ServiceAddress): boolean {
   return file.places.some(
     (other) => other.address === place.address && other.interface === place.interface,
   );
@@ -146,7 +145,7 @@ function stateOf(
   { clock }: Pick<HandOverPorts, 'clock'>,
 ): InstanceState | undefined {
   const reading = readState(instancePaths(stateDir, instance).state, clock.now());
-  return reading.kind === 'valid' ? reading.state : reading.stale;
+  return knownState(reading);
 }
 
 function readQuietly(

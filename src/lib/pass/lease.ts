@@ -1,5 +1,5 @@
-import { placeLabel } from '../advertise/advertiser.ts';
-import type { InstanceState, Place } from '../state/instance-state.ts';
+import { addressLabel } from '../advertise/advertiser.ts';
+import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
 import { formatDuration } from '../system/duration.ts';
 import { passDeadlineMs, type Advice, type PassOptions } from './ports.ts';
 
@@ -60,11 +60,11 @@ export function estimateInterval(formerMs: number | null, gapMs: number): number
 export function leaseStart(
   state: InstanceState | undefined,
   leaseMs: number | undefined,
-  places: readonly Place[],
+  places: readonly ServiceAddress[],
 ): number | null {
   if (state?.prefixRoutes !== true) return null;
-  const had = new Set(state.places.map(placeLabel));
-  if (!places.every((place) => had.has(placeLabel(place)))) return null;
+  const had = new Set(state.places.map(addressLabel));
+  if (!places.every((place) => had.has(addressLabel(place)))) return null;
   return state.leaseMs === (leaseMs ?? null) ? state.leaseFromMs : null;
 }
 

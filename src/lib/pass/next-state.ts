@@ -1,4 +1,4 @@
-import { type InstanceState, type Place, initialHealth } from '../state/instance-state.ts';
+import { type InstanceState, type ServiceAddress, initialHealth } from '../state/instance-state.ts';
 import type { Moment } from '../system/clock.ts';
 import type { Outcome } from './facts.ts';
 import { estimateInterval } from './lease.ts';
@@ -67,7 +67,7 @@ function nextInterval(before: InstanceState | undefined, now: Moment): number | 
 /** The state of an instance of which nothing is known but its places and what the kernel shows. */
 export function blankState(
   known: Pick<InstanceState, 'instance' | 'source' | 'kind'> & {
-    readonly places: readonly Place[];
+    readonly places: readonly ServiceAddress[];
   },
   present: boolean,
   now: Moment,

@@ -1,8 +1,8 @@
-import { placeLabel, type Advertiser } from '../advertise/advertiser.ts';
+import { addressLabel, type Advertiser } from '../advertise/advertiser.ts';
 import { claim, claimedAddresses, claimOwner, releaseClaim } from '../state/claims.ts';
-import type { Place } from '../state/instance-state.ts';
+import type { ServiceAddress } from '../state/instance-state.ts';
 import { acquireLock } from '../state/lock.ts';
-import { readState, type StateReading } from '../state/state-file.ts';
+import { knownState, readState, type StateReading } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
 import type { Clock } from '../system/clock.ts';
 import { ConfigurationError, StateError } from '../system/errors.ts';
@@ -21,17 +21,17 @@ const KINDS = { address: 'addresses', route: 'routes' } as const;
  * dead service advertised.
  *
  * @returns the places that are to be withdrawn, and the session to go on with
- * @throws ConfigurationError as `droppedPlaces` and `claimPlaces`
+ * @throws ConfigurationError as `droppedAddresses` and `claimAddresses`
  */
 export async function takeOwnership(
   session: Session,
   options: PassOptions,
   ports: HandOverPorts,
-): Promise<{ readonly dropped: readonly Place[]; readonly session: Session }> {
+): Promise<{ readonly dropped: readonly ServiceAddress[]; readonly session: Session }> {
   try {
-    const given = droppedPlaces(session, options, ports.advertiser.kind);
+    const given = droppedAddresses(session, options, ports.advertiser.kind);
     const dropped = keepHandedOver(given, session, options, ports);
-    const inherited = await claimPlaces(session, options, ports);
+    const inherited = await claimAddresses(session, options, ports);
     return { dropped: [...dropped, ...inherited], session };
   } catch (error) {
     if (!(error instanceof StateError) || options.mode === 'dry-run') throw error;
@@ -51,7 +51,7 @@ export function gaveUpAll(
   const { source, mode, instance, stateDir } = options;
   if (source === null || mode !== 'pass') return false;
   const reading = readState(instancePaths(stateDir, instance).state, clock.now());
-  const state = reading.kind === 'valid' ? reading.state : reading.stale;
+  const state = knownState(reading);
   return state?.source === source && state.places.length > 0;
 }
 
@@ -62,13 +62,13 @@ export function gaveUpAll(
  * @throws ConfigurationError when this run is not the one that may give places up: other flags,
  *   another file of the same name, or another kind of probe under the same instance name
  */
-export function droppedPlaces(
+export function droppedAddresses(
   session: Session,
   options: PassOptions,
   kind: Advertiser['kind'],
-): readonly Place[] {
+): readonly ServiceAddress[] {
   const { reading, paths } = session;
-  const state = reading.kind === 'valid' ? reading.state : reading.stale;
+  const state = knownState(reading);
   if (state === undefined) {
     // The state is lost; the claims still tell the addresses, and they were on this interface.
     const device = options.places[0]?.interface ?? (kind === 'address' ? DEFAULT_INTERFACE : null);
@@ -79,7 +79,8 @@ export function droppedPlaces(
       .map((owned) => ({ address: owned, interface: device }));
   }
   // A route to another interface is the same route, which moves; an address there is another one.
-  const identity = (place: Place): string => (kind === 'route' ? place.address : placeLabel(place));
+  const identity = (place: ServiceAddress): string =>
+    kind === 'route' ? place.address : addressLabel(place);
   const named = new Set(options.places.map(identity));
   const dropped = state.places.filter((place) => !named.has(identity(place)));
   if (options.mode === 'withdraw') return dropped;
@@ -90,7 +91,7 @@ export function droppedPlaces(
   }
   if (dropped.length > 0 && (options.source === null || options.source !== state.source)) {
     throw new ConfigurationError(
-      `instance '${options.instance}' manages ${dropped.map(placeLabel).join(', ')}, which this run does not name: ` +
+      `instance '${options.instance}' manages ${dropped.map(addressLabel).join(', ')}, which this run does not name: ` +
         `name it too, withdraw it first (--withdraw), or give this run another instance name (-i)`,
     );
   }
@@ -104,12 +105,12 @@ export function droppedPlaces(
  * @throws ConfigurationError when another instance owns one of them
  * @throws StateError when the claims cannot be read or written
  */
-export async function claimPlaces(
+export async function claimAddresses(
   session: Session,
   options: PassOptions,
   ports: HandOverPorts,
-): Promise<readonly Place[]> {
-  const inherited: Place[] = [];
+): Promise<readonly ServiceAddress[]> {
+  const inherited: ServiceAddress[] = [];
   for (const place of options.places) {
     let owner = claimOwner(session.paths.claims, place.address);
     if (owner === undefined && session.mayWrite) {
@@ -132,7 +133,11 @@ export async function claimPlaces(
 }
 
 /** Gives up the claims of places. Throws StateError. */
-export function releasePlaces(session: Session, instance: string, places: readonly Place[]): void {
+export function releaseAddresses(
+  session: Session,
+  instance: string,
+  places: readonly ServiceAddress[],
+): void {
   for (const place of places) releaseClaim(session.paths.claims, place.address, instance);
 }
 
@@ -142,7 +147,7 @@ export function releasePlaces(session: Session, instance: string, places: readon
  */
 async function takeOver(
   owner: string,
-  place: Place,
+  place: ServiceAddress,
   session: Session,
   options: PassOptions,
   { clock, log, run, advertiser }: HandOverPorts,

@@ -1,17 +1,16 @@
 import type { Verdict } from '../probe/probe.ts';
-import type { InstanceState, Place } from '../state/instance-state.ts';
+import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
 import { runningCommand } from '../state/running-command.ts';
-import { markWithdrawn } from '../state/state-file.ts';
+import { usableState, markWithdrawn } from '../state/state-file.ts';
 import { monotonicMs } from '../system/clock.ts';
 import { StateError } from '../system/errors.ts';
 import type { Log } from '../system/log.ts';
 import { applyChanges } from './apply.ts';
 import { describeVerdict, probeWithAttempts } from './attempts.ts';
-import { usableState } from './decide.ts';
-import { gatherFacts, placesThere, type Applied, type Outcome, type Plan } from './facts.ts';
+import { gatherFacts, addressesThere, type Applied, type Outcome, type Plan } from './facts.ts';
 import { leaseAdvice, leaseStart } from './lease.ts';
 import { certainInterval, isAdvertising, nextState } from './next-state.ts';
-import { gaveUpAll, releasePlaces, takeOwnership } from './ownership.ts';
+import { gaveUpAll, releaseAddresses, takeOwnership } from './ownership.ts';
 import { planPass } from './plan.ts';
 import type { Advice, PassOptions, PassPorts } from './ports.ts';
 import { watchSuspensions } from './read-suspensions.ts';
@@ -110,7 +109,7 @@ async function readBack(
   return {
     ...done,
     present: after.present,
-    leftOver: await placesThere(advertiser, dropped),
+    leftOver: await addressesThere(advertiser, dropped),
     leaseFromMs: leaseFrom(done, options),
     warned: adviseOnce(done, log),
     durationMs: monotonicMs() - startedMs,
@@ -163,14 +162,14 @@ function writeState(outcome: Outcome, state: InstanceState): Session['degraded']
 function remember(
   session: Session,
   state: InstanceState,
-  dropped: readonly Place[],
+  dropped: readonly ServiceAddress[],
 ): StateError | undefined {
   if (!session.mayWrite) return undefined;
   try {
     session.write(state);
     const kept = new Set(state.places.map(({ address }) => address));
     const gone = dropped.filter(({ address }) => !kept.has(address));
-    releasePlaces(session, state.instance, gone);
+    releaseAddresses(session, state.instance, gone);
     return undefined;
   } catch (error) {
     if (error instanceof StateError) return error;

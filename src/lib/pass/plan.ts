@@ -1,5 +1,5 @@
 import type { Change, KernelView } from '../advertise/advertiser.ts';
-import type { Place } from '../state/instance-state.ts';
+import type { ServiceAddress } from '../state/instance-state.ts';
 import { decide } from './decide.ts';
 import { changesForDrains } from './drain.ts';
 import type { Facts, Plan } from './facts.ts';
@@ -58,8 +58,8 @@ export interface Desire {
  */
 export function planChanges(
   desire: Desire,
-  places: readonly Place[],
-  leftOver: readonly Place[],
+  places: readonly ServiceAddress[],
+  leftOver: readonly ServiceAddress[],
   view: KernelView,
 ): readonly Change[] {
   const gone = leftOver.map((place): Change => ({ verb: 'remove', place }));

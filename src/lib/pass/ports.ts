@@ -1,7 +1,7 @@
 import type { Advertiser } from '../advertise/advertiser.ts';
 import type { Configurations } from '../options/configured-instances.ts';
 import type { Verdict } from '../probe/probe.ts';
-import type { Place } from '../state/instance-state.ts';
+import type { ServiceAddress } from '../state/instance-state.ts';
 import type { RunningCommand } from '../state/running-command.ts';
 import type { Clock } from '../system/clock.ts';
 import type { RunCommand } from '../system/command.ts';
@@ -56,7 +56,7 @@ export interface PassOptions extends DecisionOptions {
   /** The configuration file's path, or null for an instance that runs from flags. */
   readonly source: string | null;
   /** The places it keeps in the kernel; none: it only probes and says what it saw. */
-  readonly places: readonly Place[];
+  readonly places: readonly ServiceAddress[];
   readonly mode: 'pass' | 'dry-run' | 'withdraw';
   /** Limit of one attempt. */
   readonly timeoutMs: number;

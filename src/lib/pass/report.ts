@@ -1,6 +1,6 @@
-import { placeLabel, type Failure } from '../advertise/advertiser.ts';
+import { addressLabel, type Failure } from '../advertise/advertiser.ts';
 import type { Verdict } from '../probe/probe.ts';
-import type { InstanceState, Place } from '../state/instance-state.ts';
+import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
 import type { StateGap } from '../state/state-file.ts';
 import type { ActiveSuspension } from '../state/suspension-record.ts';
 import { formatDuration } from '../system/duration.ts';
@@ -33,7 +33,7 @@ export interface PassDecision {
   readonly transition: Transition | undefined;
   readonly transitions: number;
   readonly suspensions: readonly ActiveSuspension[];
-  readonly places: readonly (Place & { readonly present: boolean })[];
+  readonly places: readonly (ServiceAddress & { readonly present: boolean })[];
   /** How long the kernel keeps them without another pass; undefined: they are out, or for ever in. */
   readonly leaseLeftMs: number | undefined;
   /** What was changed, or what a dry run would change. */
@@ -88,7 +88,7 @@ export function reportOf(
 export function transitionOf(outcome: Outcome): Transition | undefined {
   const advertising = isAdvertising(outcome);
   if (advertising === outcome.wasAdvertising) return undefined;
-  const where = outcome.options.places.map(placeLabel).join(', ');
+  const where = outcome.options.places.map(addressLabel).join(', ');
   const { verdict, decision, suspended } = outcome;
   if (advertising) {
     return {
@@ -121,10 +121,10 @@ export function transitionOf(outcome: Outcome): Transition | undefined {
 /** The addresses that were added although the node advertised all the time, each in a line. */
 export function repairs(outcome: Outcome): readonly string[] {
   if (!outcome.wasAdvertising) return [];
-  const known = new Set(outcome.before?.places.map(placeLabel));
+  const known = new Set(outcome.before?.places.map(addressLabel));
   return outcome.changes
     .filter(({ verb, place }) => verb === 'add' && outcome.present.has(place.address))
-    .map(({ place }) => placeLabel(place))
+    .map(({ place }) => addressLabel(place))
     .map((label) => (known.has(label) ? `put ${label} back, which was missing` : `added ${label}`));
 }
 
@@ -154,7 +154,7 @@ export function explain(plan: Plan, log: Log): void {
     log.step(`suspended by ${describeSuspension(suspension)}`);
   }
   for (const place of options.places) {
-    log.step(`${placeLabel(place)} is ${view.present.has(place.address) ? 'present' : 'absent'}`);
+    log.step(`${addressLabel(place)} is ${view.present.has(place.address) ? 'present' : 'absent'}`);
   }
   if (plan.changes.length === 0) log.step('nothing to change');
 }
@@ -220,7 +220,7 @@ function sharedBy(
     advertising: isAdvertising({ options, present }),
     suspensions: suspended.active,
     places: options.places.map((place) => ({ ...place, present: present.has(place.address) })),
-    changes: changes.map(({ verb, place }) => `${verb} ${placeLabel(place)}`),
+    changes: changes.map(({ verb, place }) => `${verb} ${addressLabel(place)}`),
   };
 }
 
@@ -235,7 +235,7 @@ function foreignErrors({ verdict, decision, view }: Plan): readonly KernelError[
 }
 
 export function failureError({ change, message, notPermitted }: Failure): ReportedError {
-  const text = `cannot ${change.verb} ${placeLabel(change.place)}: ${message}`;
+  const text = `cannot ${change.verb} ${addressLabel(change.place)}: ${message}`;
   return notPermitted
     ? new PermissionError(`${text} (CAP_NET_ADMIN is needed)`)
     : new KernelError(text);

@@ -1,7 +1,7 @@
+import { hostPrefix } from '../system/ip-address.ts';
 import { ipBatch } from '../advertise/ip-batch.ts';
 import {
   deleteRouteLine,
-  hostPrefix,
   readOwnRoutes,
   ROUTE_PROTOCOL,
   type KernelRoute,

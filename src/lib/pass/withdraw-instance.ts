@@ -1,19 +1,19 @@
-import { placeLabel } from '../advertise/advertiser.ts';
+import { usableState } from '../state/state-file.ts';
+import { addressLabel } from '../advertise/advertiser.ts';
 import { claimOwner } from '../state/claims.ts';
-import type { Place } from '../state/instance-state.ts';
+import type { ServiceAddress } from '../state/instance-state.ts';
 import { removeSuspension, writeSuspension } from '../state/suspensions.ts';
 import { ConfigurationError, PermissionError, StateError } from '../system/errors.ts';
 import { ownIdentity } from '../system/process-identity.ts';
-import { usableState } from './decide.ts';
 import { keepHandedOver } from './hand-over.ts';
 import { blankState } from './next-state.ts';
-import { droppedPlaces, releasePlaces } from './ownership.ts';
+import { droppedAddresses, releaseAddresses } from './ownership.ts';
 import type { PassOptions, PassPorts } from './ports.ts';
 import { readSuspensions, suspensionFolders } from './read-suspensions.ts';
 import { reportOf, type PassDecision, type PassReport } from './report.ts';
 import { openSession, type Session } from './session.ts';
 import { awaitDrain, finishDrain } from './drain.ts';
-import { withdrawPlaces, type Withdrawal } from './withdraw.ts';
+import { withdrawAddresses, type Withdrawal } from './withdraw.ts';
 
 /** The holder of the suspension that SIGTSTP makes, and how long that lasts at most. */
 export const SIGNAL_HOLDER = 'signal';
@@ -35,7 +35,7 @@ const CAUSES = {
 /**
  * Takes an instance out of service at once, without a probe.
  *
- * @throws as `withdrawPlaces`, BusyError, and ConfigurationError for an address that belongs to
+ * @throws as `withdrawAddresses`, BusyError, and ConfigurationError for an address that belongs to
  *   another instance
  */
 export async function withdrawInstance(
@@ -114,7 +114,7 @@ function decisionOf(
   cause: Cause,
 ): PassDecision {
   const { reason, words } = CAUSES[cause];
-  const labels = removed.map(placeLabel);
+  const labels = removed.map(addressLabel);
   const message = `down: withdrew ${labels.join(', ')}: ${words}`;
   return {
     health: 'down',
@@ -142,7 +142,7 @@ async function withdrawWithin(
   ports: PassPorts,
   cause: Cause,
 ): Promise<Done> {
-  const owned = forgets(cause) ? ownedPlaces(session, options, ports) : { places: [] };
+  const owned = forgets(cause) ? ownedAddresses(session, options, ports) : { places: [] };
   const before = usableState(session.reading);
   const places = [...options.places, ...owned.places];
   const { present } = await ports.advertiser.read(places);
@@ -152,10 +152,10 @@ async function withdrawWithin(
   const state = before ?? blankState(blank, present.size > 0, ports.clock.now());
   const ids = readSuspensions(options, ports.clock, ports.ownUid).active.map(({ id }) => id);
   const known = { ...state, suspensionIds: cause === 'suspend' ? ids : state.suspensionIds };
-  const withdrawal = await withdrawPlaces(session, known, places, options.drainMs, ports);
+  const withdrawal = await withdrawAddresses(session, known, places, options.drainMs, ports);
   if (!forgets(cause)) return { withdrawal, unreleased: undefined };
   const unreleased = troubleOf(() => {
-    releasePlaces(session, options.instance, places);
+    releaseAddresses(session, options.instance, places);
   });
   return { withdrawal, unreleased: owned.trouble ?? unreleased };
 }
@@ -166,17 +166,21 @@ async function withdrawWithin(
  *
  * @throws ConfigurationError for an address that belongs to another instance
  */
-function ownedPlaces(
+function ownedAddresses(
   session: Session,
   options: PassOptions,
   ports: PassPorts,
-): { readonly places: readonly Place[]; readonly trouble?: StateError | undefined } {
-  let places: readonly Place[] = [];
+): { readonly places: readonly ServiceAddress[]; readonly trouble?: StateError | undefined } {
+  let places: readonly ServiceAddress[] = [];
   const trouble = troubleOf(() => {
     refuseForeign(session, options);
   });
   const lost = troubleOf(() => {
-    const owned = droppedPlaces(session, { ...options, mode: 'withdraw' }, ports.advertiser.kind);
+    const owned = droppedAddresses(
+      session,
+      { ...options, mode: 'withdraw' },
+      ports.advertiser.kind,
+    );
     places = keepHandedOver(owned, session, options, ports);
   });
   return { places, trouble: trouble ?? lost };

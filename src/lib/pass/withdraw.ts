@@ -1,8 +1,8 @@
-import { placeLabel, type Change } from '../advertise/advertiser.ts';
-import type { InstanceState, Place } from '../state/instance-state.ts';
+import { addressLabel, type Change } from '../advertise/advertiser.ts';
+import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
 import { markWithdrawn } from '../state/state-file.ts';
 import { KernelError, PermissionError, StateError } from '../system/errors.ts';
-import { drainPlace, longerDrain } from './drain.ts';
+import { drainAddress, longerDrain } from './drain.ts';
 import { healthAfterWithdrawal } from './decide.ts';
 import type { PassPorts } from './ports.ts';
 import type { Session, SessionPorts } from './session.ts';
@@ -11,7 +11,7 @@ type WithdrawalPorts = SessionPorts & Pick<PassPorts, 'advertiser'>;
 
 export interface Withdrawal {
   /** What was taken out. */
-  readonly removed: readonly Place[];
+  readonly removed: readonly ServiceAddress[];
   /** When the drain ends, on the clock since boot; undefined: nothing is drained. */
   readonly drainUntilMs: number | undefined;
   readonly state: InstanceState;
@@ -26,10 +26,10 @@ export interface Withdrawal {
  * @throws KernelError or PermissionError when an address is still there
  * @throws StateError when only the state could not be written; the addresses are out then
  */
-export async function withdrawPlaces(
+export async function withdrawAddresses(
   session: Session,
   state: InstanceState,
-  places: readonly Place[],
+  places: readonly ServiceAddress[],
   drainMs: number,
   { advertiser, clock, log }: WithdrawalPorts,
 ): Promise<Withdrawal> {
@@ -71,7 +71,7 @@ export async function withdrawPlaces(
   const stuck = failures.filter(({ change }) => change.verb === 'remove');
   if (stuck.length > 0) {
     const text = stuck
-      .map(({ change, message }) => `${placeLabel(change.place)}: ${message}`)
+      .map(({ change, message }) => `${addressLabel(change.place)}: ${message}`)
       .join('; ');
     if (stuck.some(({ notPermitted }) => notPermitted)) throw new PermissionError(text);
     throw new KernelError(text);
@@ -84,12 +84,12 @@ export async function withdrawPlaces(
 }
 
 async function applyWithdrawal(
-  removed: readonly Place[],
-  drained: readonly Place[],
+  removed: readonly ServiceAddress[],
+  drained: readonly ServiceAddress[],
   advertiser: PassPorts['advertiser'],
 ): ReturnType<PassPorts['advertiser']['apply']> {
   const changes = [
-    ...drained.map(({ address }): Change => ({ verb: 'drain', place: drainPlace(address) })),
+    ...drained.map(({ address }): Change => ({ verb: 'drain', place: drainAddress(address) })),
     ...removed.map((place): Change => ({ verb: 'remove', place })),
   ];
   return changes.length === 0 ? [] : advertiser.apply(changes, undefined);

@@ -27,7 +27,7 @@ export interface ProbeProgram<Table extends OptionTable, ProbeOptions> {
 }
 
 /** A host route to an address, through an interface. */
-export interface RoutePlace {
+export interface HostRoute {
   readonly address: IpAddress;
   readonly interface: string;
   readonly options: RouteOptions;
@@ -43,5 +43,5 @@ export interface Prepared<ProbeOptions> {
   /** The addresses it will ask: none may be a service address, and all should be local. */
   readonly targets: readonly IpAddress[];
   /** The route it manages, for a program that manages a route in place of addresses. */
-  readonly route?: RoutePlace;
+  readonly route?: HostRoute;
 }

@@ -27,7 +27,7 @@ const Health = v.object({
 });
 
 /** One service address, where it belongs. */
-const Place = v.object({ address, interface: v.pipe(v.string(), v.maxLength(64)) });
+const ServiceAddress = v.object({ address, interface: v.pipe(v.string(), v.maxLength(64)) });
 
 const InstanceState = v.object({
   version: v.literal(1),
@@ -37,7 +37,7 @@ const InstanceState = v.object({
   source: v.nullable(v.pipe(v.string(), v.maxLength(4096))),
   /** What it keeps in the kernel: addresses on an interface, or host routes through one. */
   kind: v.picklist(['address', 'route']),
-  places: v.array(Place),
+  places: v.array(ServiceAddress),
   health: Health,
   /** Whether the last decision was to advertise. */
   advertising: v.boolean(),
@@ -75,7 +75,7 @@ const InstanceState = v.object({
 
 export type InstanceState = v.InferOutput<typeof InstanceState>;
 export type Health = InstanceState['health'];
-export type Place = InstanceState['places'][number];
+export type ServiceAddress = InstanceState['places'][number];
 
 /**
  * Checks what was read from a state file.

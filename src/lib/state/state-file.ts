@@ -168,6 +168,16 @@ function asStateError<T>(path: string, action: () => T): T {
   }
 }
 
+/** The state to go by, if there is one. */
+export function usableState(reading: StateReading): InstanceState | undefined {
+  return reading.kind === 'valid' ? reading.state : reading.aged;
+}
+
+/** What is known of an instance, also where it is too old to go by: what it manages is still true. */
+export function knownState(reading: StateReading): InstanceState | undefined {
+  return reading.kind === 'valid' ? reading.state : reading.stale;
+}
+
 /** Removes the state of an instance that is no more. Throws the system's error. */
 export function forgetState(path: string): void {
   removeIfPresent(path);

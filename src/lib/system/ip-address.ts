@@ -30,9 +30,14 @@ function canonicalIpv6(text: string): string | undefined {
   return /^::(ffff:)?[0-9a-f]+:[0-9a-f]+$/.test(canonical) ? undefined : canonical;
 }
 
-/** The host prefix that covers just this address: `192.0.2.1/32`, `2001:db8::1/128`. */
-export function hostPrefix(address: IpAddress): string {
-  return `${address.text}/${address.family === 4 ? 32 : 128}`;
+/** The host prefix that covers just one address: `192.0.2.1/32`, `2001:db8::1/128`. */
+export function hostPrefix(address: string): string {
+  return `${address}/${hostLength(address)}`;
+}
+
+/** The length of a host prefix. */
+export function hostLength(address: string): number {
+  return address.includes(':') ? 128 : 32;
 }
 
 /** The address with a port, as people write it: `192.0.2.1:53`, `[2001:db8::1]:53`. */

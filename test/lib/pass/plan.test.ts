@@ -3,10 +3,10 @@ import { describe, expect, test } from 'vitest';
 import type { KernelView } from '../../../src/lib/advertise/advertiser.ts';
 import { leaseIsDue, leaseStart } from '../../../src/lib/pass/lease.ts';
 import { planChanges } from '../../../src/lib/pass/plan.ts';
-import type { Place } from '../../../src/lib/state/instance-state.ts';
+import type { ServiceAddress } from '../../../src/lib/state/instance-state.ts';
 import { exampleState } from '../../support/example-state.ts';
 
-function onLo(address: string): Place {
+function onLo(address: string): ServiceAddress {
   return { address, interface: 'lo' };
 }
 
@@ -14,7 +14,7 @@ const A = onLo('198.51.100.1');
 const B = onLo('2001:db8::1');
 const OLD = onLo('198.51.100.9');
 
-function showing(...places: readonly Place[]): KernelView {
+function showing(...places: readonly ServiceAddress[]): KernelView {
   return { present: new Set(places.map(({ address }) => address)), obstacle: undefined };
 }
 

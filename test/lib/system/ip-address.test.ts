@@ -111,8 +111,8 @@ describe('reading', () => {
 });
 
 test('an address is written as a prefix and with a port', () => {
-  expect(hostPrefix(parseAddress('192.0.2.1'))).toBe('192.0.2.1/32');
-  expect(hostPrefix(parseAddress('2001:db8::1'))).toBe('2001:db8::1/128');
+  expect(hostPrefix('192.0.2.1')).toBe('192.0.2.1/32');
+  expect(hostPrefix('2001:db8::1')).toBe('2001:db8::1/128');
   expect(formatEndpoint(parseAddress('192.0.2.1'), 53)).toBe('192.0.2.1:53');
   expect(formatEndpoint(parseAddress('2001:db8::1'), 53)).toBe('[2001:db8::1]:53');
 });

@@ -41,7 +41,7 @@ function isRcodeName(name: string): name is RcodeName {
 }
 
 /** The options of dns-probe. */
-export const dnsTable = {
+export const dnsOptions = {
   server: list(endpoint(DNS_PORT), {
     default: ['127.0.0.1'],
     describe:
@@ -96,7 +96,7 @@ export const dnsTable = {
  *
  * @throws UsageError when options do not fit together
  */
-export function prepareDns(values: Values<typeof dnsTable>): Prepared<DnsOptions> {
+export function prepareDns(values: Values<typeof dnsOptions>): Prepared<DnsOptions> {
   const ednsSizeBytes = values['edns-size'];
   if (values.dnssec && ednsSizeBytes === 0) {
     throw new UsageError('--dnssec needs EDNS: it cannot be used with --edns-size 0');

@@ -29,7 +29,7 @@ const MAX_DETAIL_LENGTH = 200;
  * is said: `systemctl is-active` says 3 of a service that is stopped. An executable of this
  * package says down by 2, and by others that it could not tell.
  */
-export const execProbe: Probe<ExecProbeOptions> = async (options, context) => {
+export const probeExec: Probe<ExecProbeOptions> = async (options, context) => {
   context.log.step(`runs ${options.file} with ${options.args.length} arguments`);
   const outcome = await runInGroup({
     file: options.file,

@@ -37,7 +37,7 @@ const QUESTION_NAMES = {
  * server drops what it cannot authenticate, so a wrong secret is silence as well: the detail says
  * so, and says what was ignored.
  */
-export const radiusProbe: Probe<RadiusProbeOptions> = async (options, { signal, log }) => {
+export const probeRadius: Probe<RadiusProbeOptions> = async (options, { signal, log }) => {
   const { server, question, secret } = options;
   const name = QUESTION_NAMES[question.mode];
   const target = `${name} to ${formatEndpoint(server.address, server.port)}`;

@@ -41,7 +41,7 @@ const BOUNDS: HttpBounds = { maxHeadBytes: 65_536, maxBodyBytes: 1_048_576 };
  * `up` needs a response with an expected status, whole up to 1 MiB, whose body matches. Nothing
  * is sent through a tunnel. Redirects are answers, they are not followed.
  */
-export const squidProbe: Probe<SquidProbeOptions> = async (options, { signal }) => {
+export const probeSquid: Probe<SquidProbeOptions> = async (options, { signal }) => {
   const { proxy, question } = options;
   const request = requestOf(options);
   const asked = question.kind === 'url' ? request.target : question.authority;

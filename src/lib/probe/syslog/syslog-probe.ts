@@ -22,7 +22,7 @@ const PORT_RETRY_MS = 10;
  * Sends one message with a nonce to the syslog daemon, which is configured to send it on to the
  * probe's own listener. The listener is bound before anything is sent.
  */
-export const syslogProbe: Probe<SyslogProbeOptions> = async (options, { signal, log }) => {
+export const probeSyslog: Probe<SyslogProbeOptions> = async (options, { signal, log }) => {
   const { send, listen, format, priority } = options;
   const nonce = randomHex(16);
   const startMs = monotonicMs();

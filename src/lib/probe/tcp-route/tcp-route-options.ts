@@ -46,7 +46,7 @@ const table: ValueParser<string> = Object.assign(
 );
 
 /** The options that tcp-route-probe has beside those of every probe. */
-export const tcpRouteTable = {
+export const tcpRouteOptions = {
   port: list(port, {
     describe: 'Port that has to be open: the same as PORT. Repeatable.',
   }),
@@ -93,7 +93,7 @@ export const tcpRouteTable = {
  * @throws UsageError
  */
 export function prepareTcpRoute(
-  values: Values<typeof tcpRouteTable>,
+  values: Values<typeof tcpRouteOptions>,
   operands: Operands,
 ): Prepared<TcpConnectOptions> {
   const { device, address, ports } = targetOf(values, operands);
@@ -125,7 +125,7 @@ interface Target {
   readonly ports: readonly number[];
 }
 
-function targetOf(values: Values<typeof tcpRouteTable>, { positional, rest }: Operands): Target {
+function targetOf(values: Values<typeof tcpRouteOptions>, { positional, rest }: Operands): Target {
   const { interface: device, address, port: ports } = values;
   const given = [...positional, ...rest];
   if (given.length > 0) {

@@ -21,7 +21,7 @@ const CLOSE_MS = 100;
  * Completes a TCP handshake with each port, all at once, and closes the connections again in an
  * orderly way (FIN, not RST: RFC 9293 section 3.6). Nothing is sent.
  */
-export const tcpConnect: Probe<TcpConnectOptions> = async (options, { signal }) => {
+export const probeTcp: Probe<TcpConnectOptions> = async (options, { signal }) => {
   const { address, ports, require, source } = options;
   const startedAtMs = monotonicMs();
   const handshakes = ports.map((port) => startHandshake(address, port, source));

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { dnsTable, prepareDns } from '../../../../src/lib/probe/dns/dns-options.ts';
+import { dnsOptions, prepareDns } from '../../../../src/lib/probe/dns/dns-options.ts';
 import type { Option, Values } from '../../../../src/lib/options/option.ts';
 import type { Prepared } from '../../../../src/lib/probe/probe-program.ts';
 import type { DnsOptions } from '../../../../src/lib/probe/dns/dns-probe.ts';
 import { UsageError } from '../../../../src/lib/system/errors.ts';
 
-type Name = keyof typeof dnsTable;
+type Name = keyof typeof dnsOptions;
 type Given = Partial<Record<Name, readonly string[]>>;
 
 function read<T>(option: Option<T>, texts: readonly string[] = option.defaultTexts): T {
@@ -13,18 +13,18 @@ function read<T>(option: Option<T>, texts: readonly string[] = option.defaultTex
 }
 
 function prepare(given: Given = {}): Prepared<DnsOptions> {
-  const values: Values<typeof dnsTable> = {
-    server: read(dnsTable.server, given.server),
-    query: read(dnsTable.query, given.query),
-    require: read(dnsTable.require, given.require),
-    transport: read(dnsTable.transport, given.transport),
-    rcode: read(dnsTable.rcode, given.rcode),
-    answer: read(dnsTable.answer, given.answer),
-    'min-answers': read(dnsTable['min-answers'], given['min-answers']),
-    'require-flag': read(dnsTable['require-flag'], given['require-flag']),
-    dnssec: read(dnsTable.dnssec, given.dnssec),
-    'edns-size': read(dnsTable['edns-size'], given['edns-size']),
-    'max-latency': read(dnsTable['max-latency'], given['max-latency']),
+  const values: Values<typeof dnsOptions> = {
+    server: read(dnsOptions.server, given.server),
+    query: read(dnsOptions.query, given.query),
+    require: read(dnsOptions.require, given.require),
+    transport: read(dnsOptions.transport, given.transport),
+    rcode: read(dnsOptions.rcode, given.rcode),
+    answer: read(dnsOptions.answer, given.answer),
+    'min-answers': read(dnsOptions['min-answers'], given['min-answers']),
+    'require-flag': read(dnsOptions['require-flag'], given['require-flag']),
+    dnssec: read(dnsOptions.dnssec, given.dnssec),
+    'edns-size': read(dnsOptions['edns-size'], given['edns-size']),
+    'max-latency': read(dnsOptions['max-latency'], given['max-latency']),
   };
   return prepareDns(values);
 }

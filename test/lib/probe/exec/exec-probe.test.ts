@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import {
-  execProbe,
+  probeExec,
   judge,
   type ExecProbeOptions,
 } from '../../../../src/lib/probe/exec/exec-probe.ts';
@@ -22,7 +22,7 @@ function exited(exitStatus: number): Ending {
 
 function run(script: string, context: Partial<ProbeContext> = {}): Promise<Verdict> {
   const nothing = (): void => undefined;
-  return execProbe(
+  return probeExec(
     { file: 'sh', args: ['-c', script], warningIs: 'down', isPlugin: false },
     {
       signal: AbortSignal.timeout(10_000),

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { afterEach, expect, test } from 'vitest';
 import type { Verdict } from '../../../../src/lib/probe/probe.ts';
 import {
-  radiusProbe,
+  probeRadius,
   type RadiusProbeOptions,
 } from '../../../../src/lib/probe/radius/radius-probe.ts';
 import { answerTo, attribute, FakeRadiusServer } from '../../../support/fake-radius-server.ts';
@@ -28,7 +28,7 @@ async function ask(
 ): Promise<{ verdict: Verdict; steps: string[] }> {
   const steps: string[] = [];
   const nothing = (): void => undefined;
-  const verdict = await radiusProbe(
+  const verdict = await probeRadius(
     {
       server: server.endpoint,
       question: { mode: 'status' },

@@ -2,7 +2,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Verdict } from '../../../../src/lib/probe/probe.ts';
-import { squidProbe, type SquidProbeOptions } from '../../../../src/lib/probe/squid/squid-probe.ts';
+import { probeSquid, type SquidProbeOptions } from '../../../../src/lib/probe/squid/squid-probe.ts';
 import { FakeHttpProxy, type Behaviour } from '../../../support/fake-http-proxy.ts';
 import { freePort } from '../../../support/fake-syslog.ts';
 import { until } from '../../../support/until.ts';
@@ -28,7 +28,7 @@ function ask(
   options: Partial<SquidProbeOptions> = {},
   timeoutMs = 10_000,
 ): Promise<Verdict> {
-  return squidProbe(
+  return probeSquid(
     {
       proxy: proxy.peer,
       question: { kind: 'url', method: 'GET', url: '/icon' },

@@ -6,7 +6,7 @@ import type { Verdict } from '../../../../src/lib/probe/probe.ts';
 import type { ListenAddress } from '../../../../src/lib/probe/syslog/syslog-listener.ts';
 import type { SendTarget } from '../../../../src/lib/probe/syslog/syslog-sender.ts';
 import {
-  syslogProbe,
+  probeSyslog,
   type SyslogProbeOptions,
 } from '../../../../src/lib/probe/syslog/syslog-probe.ts';
 import { FakeSyslog, freePort, sendDatagrams } from '../../../support/fake-syslog.ts';
@@ -41,7 +41,7 @@ async function ask(
 ): Promise<Asked> {
   const steps: string[] = [];
   const nothing = (): void => undefined;
-  const verdict = await syslogProbe(
+  const verdict = await probeSyslog(
     {
       send: typeof send === 'number' ? { transport: 'udp', address: LOOPBACK, port: send } : send,
       listen: { transport: 'udp', address: LOOPBACK, port: listenPort },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   prepareTcpRoute,
-  tcpRouteTable,
+  tcpRouteOptions,
 } from '../../../../src/lib/probe/tcp-route/tcp-route-options.ts';
 import { UsageError } from '../../../../src/lib/system/errors.ts';
 import { optionValues } from '../../../support/option-values.ts';
@@ -10,7 +10,7 @@ function prepare(
   positional: readonly string[],
   given: Readonly<Record<string, readonly string[]>> = {},
 ): ReturnType<typeof prepareTcpRoute> {
-  return prepareTcpRoute(optionValues(tcpRouteTable, given), { positional, rest: [] });
+  return prepareTcpRoute(optionValues(tcpRouteOptions, given), { positional, rest: [] });
 }
 
 const ADDRESS = { family: 4, text: '192.0.2.153' };
@@ -40,7 +40,7 @@ describe('the options of tcp-route-probe', () => {
   });
 
   test('take the arguments also behind --', () => {
-    const values = optionValues(tcpRouteTable);
+    const values = optionValues(tcpRouteOptions);
     const rest = ['bond0', '192.0.2.153', '80'];
     expect(prepareTcpRoute(values, { positional: [], rest })).toEqual(prepare(rest));
   });
@@ -91,6 +91,6 @@ describe('the options of tcp-route-probe', () => {
     ['metric', '0'],
     ['metric', '-1'],
   ])('refuse --%s %s', (name, text) => {
-    expect(() => optionValues(tcpRouteTable, { [name]: [text] })).toThrow(RangeError);
+    expect(() => optionValues(tcpRouteOptions, { [name]: [text] })).toThrow(RangeError);
   });
 });

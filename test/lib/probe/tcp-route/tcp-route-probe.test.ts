@@ -2,7 +2,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Verdict } from '../../../../src/lib/probe/probe.ts';
 import {
-  tcpConnect,
+  probeTcp,
   type TcpConnectOptions,
 } from '../../../../src/lib/probe/tcp-route/tcp-route-probe.ts';
 import { parseAddress } from '../../../../src/lib/system/ip-address.ts';
@@ -46,7 +46,7 @@ function ask(
 ): Promise<Verdict> {
   const address = parseAddress('127.0.0.1');
   const options = { address, ports, require: 'all', source: undefined, ...changes } as const;
-  return tcpConnect(options, { signal, log: recordedLog() });
+  return probeTcp(options, { signal, log: recordedLog() });
 }
 
 describe('tcp-route-probe', () => {
