@@ -1,7 +1,6 @@
-import { haResume } from '../lib/cli/ha-resume.ts';
 import { resumeOptions } from '../lib/cli/ha-options.ts';
-import { haStatuses } from '../lib/cli/ha-exit-statuses.ts';
-import { runHaProgram } from '../lib/cli/run-ha-program.ts';
+import { haResume } from '../lib/cli/ha-resume.ts';
+import { haStatuses, runHaProgram } from '../lib/cli/run-ha-program.ts';
 
 void runHaProgram({
   name: 'ha-resume',

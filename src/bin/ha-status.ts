@@ -1,7 +1,6 @@
-import { haStatus } from '../lib/cli/ha-status.ts';
 import { statusOptions } from '../lib/cli/ha-options.ts';
-import { haStatuses } from '../lib/cli/ha-exit-statuses.ts';
-import { runHaProgram } from '../lib/cli/run-ha-program.ts';
+import { haStatus } from '../lib/cli/ha-status.ts';
+import { haStatuses, runHaProgram } from '../lib/cli/run-ha-program.ts';
 
 void runHaProgram({
   name: 'ha-status',

@@ -1,7 +1,6 @@
-import { haSuspend } from '../lib/cli/ha-suspend.ts';
 import { suspendOptions } from '../lib/cli/ha-options.ts';
-import { haStatuses } from '../lib/cli/ha-exit-statuses.ts';
-import { runHaProgram } from '../lib/cli/run-ha-program.ts';
+import { haSuspend } from '../lib/cli/ha-suspend.ts';
+import { haStatuses, runHaProgram } from '../lib/cli/run-ha-program.ts';
 
 void runHaProgram({
   name: 'ha-suspend',

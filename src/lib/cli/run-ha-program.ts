@@ -1,11 +1,12 @@
-import { UsageError } from '../system/errors.ts';
-import type { Example } from '../probe/probe-program.ts';
-import type { Operands } from '../options/parse-arguments.ts';
 import type { OptionTable, Values } from '../options/option.ts';
-import type { Output } from './output.ts';
+import type { Operands } from '../options/parse-arguments.ts';
 import { argumentSource, environmentSource, resolveOptions } from '../options/resolve-options.ts';
-import { runMain } from './run-main.ts';
 import { isName } from '../options/value-parsers.ts';
+import type { Example } from '../probe/probe-program.ts';
+import { UsageError } from '../system/errors.ts';
+import { ExitStatus } from '../system/exit-status.ts';
+import type { Output } from './output.ts';
+import { runMain } from './run-main.ts';
 
 /** What an entry in src/bin declares of a command that looks after instances. */
 export interface HaProgram<Table extends OptionTable> {
@@ -40,4 +41,23 @@ export function namedInstances({ positional }: Operands, all: boolean): readonly
   }
   if (!all && positional.length === 0) throw new UsageError('name an instance, or give --all');
   return positional;
+}
+
+type Row = readonly [status: number | string, meaning: string];
+
+/** The exit statuses that all ha-* commands share. */
+const SHARED: readonly Row[] = [
+  [ExitStatus.usage, 'a mistake on the command line'],
+  [ExitStatus.noSuchInstance, 'no such instance on this node'],
+  [ExitStatus.bug, 'a bug in this program'],
+  [ExitStatus.kernel, 'the kernel did not take, or does not show, the change'],
+  [ExitStatus.state, 'the state cannot be written'],
+  [ExitStatus.busy, 'a pass holds the lock for too long, or somebody else suspends by that name'],
+  [ExitStatus.permission, 'no permission'],
+];
+
+/** The end of a ha-* command's help text. */
+export function haStatuses(own: readonly Row[]): string {
+  const rows = [...own, ...SHARED].map(([status, meaning]) => `  ${status}\t  ${meaning}`);
+  return ['Exit status:', ...rows].join('\n');
 }

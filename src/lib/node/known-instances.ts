@@ -1,7 +1,6 @@
 import { suspensionFolders } from '../pass/read-suspensions.ts';
 import { claimedInstances } from '../state/claims.ts';
-import { namesIn } from '../state/names-in.ts';
-import { checkFolder, instancePaths } from '../state/state-folder.ts';
+import { namesIn, checkFolder, instancePaths } from '../state/state-folder.ts';
 import { suspendedInstances } from '../state/suspensions.ts';
 import { NoSuchInstanceError } from '../system/errors.ts';
 import type { NodeContext } from './node-context.ts';

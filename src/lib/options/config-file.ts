@@ -1,9 +1,8 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
-import { readBounded } from '../system/bounded-read.ts';
 import { ConfigurationError, errnoOf, messageOf } from '../system/errors.ts';
-import { distrust } from '../system/trusted-file.ts';
+import { readBounded, distrust } from '../system/read-file.ts';
 import type { Option, OptionTable } from './option.ts';
 import { nearest } from './parse-arguments.ts';
 import type { Source } from './resolve-options.ts';

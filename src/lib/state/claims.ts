@@ -1,7 +1,7 @@
 import { mkdirSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, messageOf, StateError } from '../system/errors.ts';
-import { namesIn } from './names-in.ts';
+import { namesIn } from './state-folder.ts';
 
 /**
  * Claims: which instance owns which service address, one exclusive file per address in

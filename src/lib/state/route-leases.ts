@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { removeIfPresent } from '../system/atomic-file.ts';
 import { bootOf, type Clock, type Moment } from '../system/clock.ts';
 import { errnoOf, messageOf, StateError } from '../system/errors.ts';
-import { namesIn } from './names-in.ts';
+import { namesIn } from './state-folder.ts';
 
 /**
  * Leases of routes: until when each may stay without another good pass. The kernel keeps that

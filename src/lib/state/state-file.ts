@@ -1,9 +1,9 @@
 import { lstatSync, renameSync } from 'node:fs';
 import { basename } from 'node:path';
 import { removeIfPresent, reserveFile, type FileReplacement } from '../system/atomic-file.ts';
-import { readBounded } from '../system/bounded-read.ts';
 import { bootOf, type Moment } from '../system/clock.ts';
 import { errnoOf, messageOf, StateError } from '../system/errors.ts';
+import { readBounded } from '../system/read-file.ts';
 import { parseState, type InstanceState } from './instance-state.ts';
 import { seal, unseal } from './sealed-text.ts';
 

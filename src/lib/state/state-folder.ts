@@ -1,4 +1,4 @@
-import { lstatSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, messageOf, PermissionError, StateError } from '../system/errors.ts';
 import { makeFolders } from '../system/make-folders.ts';
@@ -77,5 +77,15 @@ function exists(path: string): boolean {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** What a folder has in it; nothing where there is no folder. Throws StateError. */
+export function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw new StateError(`cannot read ${folder}: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { readBounded } from '../system/bounded-read.ts';
 import { bootOf, type Moment } from '../system/clock.ts';
 import { errnoOf, messageOf, StateError } from '../system/errors.ts';
 import { livenessOf, type ProcessIdentity } from '../system/process-identity.ts';
+import { readBounded } from '../system/read-file.ts';
 
 /** Longer ones are cut. */
 export const MAX_REASON = 1024;

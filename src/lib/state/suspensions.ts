@@ -7,7 +7,7 @@ import type { Login } from '../system/login.ts';
 import { makeFolders } from '../system/make-folders.ts';
 import type { ProcessIdentity } from '../system/process-identity.ts';
 import { randomHex } from '../system/random.ts';
-import { namesIn } from './names-in.ts';
+import { namesIn } from './state-folder.ts';
 import {
   activeAt,
   MAX_REASON,

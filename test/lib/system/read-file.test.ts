@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { readBounded } from '../../../src/lib/system/bounded-read.ts';
+import { readBounded } from '../../../src/lib/system/read-file.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../../support/temporary-folder.ts';
 
 const folder = createTemporaryFolder();
