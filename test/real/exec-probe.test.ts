@@ -224,6 +224,9 @@ describe('a command', () => {
           namespace,
         },
       );
+      // The command runs before its pass has noted it: killed between the two, the pass leaves nothing to go by.
+      const noted = path.join(folder, 'state/left.command');
+      await until('the note', () => readlinkSync(noted) !== '');
       await until('two processes', () => existsSync(pids) && lines(pids).length === 2);
       pass.signal('SIGKILL');
       await pass.finished;
@@ -239,7 +242,7 @@ describe('a command', () => {
       );
       await until('the end of all', () => !existsSync(`/proc/${child}/exe`));
       expect(existsSync(`/proc/${leader}/exe`)).toBe(false);
-      expect(existsSync(path.join(folder, 'state/left.command'))).toBe(false);
+      expect(existsSync(noted)).toBe(false);
       expect(await probe(...args, '--', 'true')).toMatchObject({ exitCode: 0, stderr: '' });
     });
   });

@@ -7,7 +7,8 @@ import { identityOf, killSession, type ProcessIdentity } from '../system/process
 /**
  * A note of the command that a pass of exec-probe runs, by the process that leads its session: a
  * pass that is killed with SIGKILL leaves it running, and the next one ends it. It is a symbolic
- * link, as a lock is. A command that cannot be noted is run all the same.
+ * link, as a lock is. A command that cannot be noted is run all the same; so is one whose pass is
+ * killed in the moment between its start and the note, and that one is left to its own end.
  */
 export interface RunningCommand {
   begun(pid: number): void;
