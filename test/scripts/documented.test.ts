@@ -43,6 +43,8 @@ describe('anycast-ha(7) names', () => {
       state: exampleState(),
       gap: undefined,
       places: [{ address: '192.0.2.1', interface: 'lo', present: true }],
+      moved: [{ address: '192.0.2.1', interface: 'ha-drain' }],
+      drainLeftMs: 1,
       suspensions: [suspension],
       passUnderWay: undefined,
       leaseLeftMs: 1,

@@ -88,7 +88,17 @@ export class DnsSite {
       .sort();
   }
 
-  /** The addresses that are drained now. */
+  /** The addresses on the drain interface, with the seconds that the kernel keeps them there. */
+  async moved(): Promise<Readonly<Record<string, number>>> {
+    const shown = await this.namespace.exec('ip', ['-json', 'addr', 'show', 'dev', 'ha-drain']);
+    if (shown.exitCode !== 0) return {};
+    const [device] = JSON.parse(shown.stdout) as { addr_info: KernelAddress[] }[];
+    return Object.fromEntries(
+      (device?.addr_info ?? []).map((info) => [info.local, info.valid_life_time]),
+    );
+  }
+
+  /** The addresses that are answered through a local route now. */
   async drained(): Promise<readonly string[]> {
     const shown = await Promise.all(
       ['-4', '-6'].map((family) =>
@@ -101,6 +111,11 @@ export class DnsSite {
       .filter((line) => line !== '')
       .map((line) => line.split(' ')[1] ?? line);
   }
+}
+
+interface KernelAddress {
+  readonly local: string;
+  readonly valid_life_time: number;
 }
 
 async function isListening(namespace: Namespace, count: number): Promise<boolean> {

@@ -49,6 +49,8 @@ export function exampleState(changes: Partial<InstanceState> = {}): InstanceStat
     rise: 2,
     suspensionIds: [],
     drain: null,
+    drainMs: null,
+    drainInterface: null,
     warned: [],
     ...changes,
   };
@@ -70,6 +72,7 @@ export function exampleOptions(changes: Partial<PassOptions> = {}): PassOptions 
     retryDelayMs: 200,
     leaseMs: 300_000,
     drainMs: 5000,
+    drainInterface: undefined,
     stateDir: '/nonexistent/state',
     persistDir: '/nonexistent/persist',
     lockWaitMs: 2000,

@@ -5,6 +5,8 @@ export interface FakeAdvertiser extends Advertiser {
   /** What is there, as `addressLabel` names it. */
   readonly places: Set<string>;
   readonly drainRoutes: Set<string>;
+  /** undefined: by local routes alone. */
+  drainInterface: string | undefined;
   /** What was applied, as `verb label`, in order. */
   readonly applied: string[];
   obstacle: string | undefined;
@@ -21,6 +23,9 @@ export function fakeAdvertiser(): FakeAdvertiser {
   const fake: FakeAdvertiser = {
     kind: 'address',
     canDrain: true,
+    drainInterface: undefined,
+    hasDrainInterface: () => fake.drainInterface !== undefined,
+    prepareDrain: () => Promise.resolve(),
     places,
     drainRoutes,
     applied,
@@ -31,6 +36,11 @@ export function fakeAdvertiser(): FakeAdvertiser {
       Promise.resolve({
         present: new Set(
           asked.filter((place) => places.has(addressLabel(place))).map(({ address }) => address),
+        ),
+        moved: new Set(
+          [...places]
+            .filter((label) => label.endsWith(` dev ${fake.drainInterface ?? ''}`))
+            .map((label) => label.replace(/\/.*/, '')),
         ),
         obstacle: fake.obstacle,
       }),
@@ -54,9 +64,11 @@ function make({ verb, place }: Change, places: Set<string>, drainRoutes: Set<str
   switch (verb) {
     case 'add':
     case 'renew':
+    case 'move':
       places.add(addressLabel(place));
       break;
     case 'remove':
+    case 'end-move':
       places.delete(addressLabel(place));
       break;
     case 'drain':

@@ -8,29 +8,43 @@ import {
   deleteDrainRoute,
   readDrainRoutes,
 } from './drain-routes.ts';
+import { makeDrainInterface } from './drain-interface.ts';
 import type { IpBatch, LineResult } from './ip-batch.ts';
 import { deleteLeftover } from './leftover-routes.ts';
 import {
   FOREVER_S,
   interfaceLister,
+  isKnownDevice,
   readInterface,
   readInterfaceWithIp,
   type InterfaceAddresses,
   type InterfaceLister,
 } from './kernel-addresses.ts';
 
-/** Advertises by service addresses on an interface, usually `lo`. */
+/**
+ * Advertises by service addresses on an interface, usually `lo`.
+ *
+ * @param drainInterface undefined: none is wanted
+ */
 export function addressAdvertiser(
   run: RunCommand,
   batch: IpBatch,
   listInterfaces: InterfaceLister = interfaceLister(),
+  drainInterface?: string,
 ): Advertiser {
   return {
     kind: 'address',
     canDrain: true,
+    drainInterface,
+    hasDrainInterface: () => drainInterface !== undefined && isKnownDevice(drainInterface),
+    prepareDrain: async () => {
+      if (drainInterface !== undefined) await makeDrainInterface(run, drainInterface);
+    },
     read: (places) => {
       const wanted = new Set(places.map(({ address }) => address));
-      return view(places, (name) => readInterface(run, name, listInterfaces, wanted));
+      return view(places, (name) =>
+        readInterface(run, name, listInterfaces, wanted, drainInterface),
+      );
     },
     apply: async (changes, leaseMs) => {
       const [atOnce, behind] = inTwoSteps(changes);
@@ -56,7 +70,9 @@ export function addressAdvertiser(
  */
 function inTwoSteps(changes: readonly Change[]): readonly [readonly Change[], readonly Change[]] {
   const added = new Set(
-    changes.filter(({ verb }) => verb === 'add').map(({ place }) => place.address),
+    changes
+      .filter(({ verb }) => verb === 'add' || verb === 'move')
+      .map(({ place }) => place.address),
   );
   const waits = ({ verb, place: { address } }: Change): boolean =>
     verb === 'end-drain' && address.includes(':') && added.has(address);
@@ -77,7 +93,10 @@ async function applyLines(
 }
 
 /** The lines for `ip -batch` that make a change; only the first one has to succeed. */
-export function batchLines({ verb, place }: Change, leaseMs: number | undefined): string[] {
+export function batchLines(
+  { verb, place, seconds }: Change,
+  leaseMs: number | undefined,
+): string[] {
   const six = place.address.includes(':');
   const target = addressLabel(place);
   switch (verb) {
@@ -85,7 +104,10 @@ export function batchLines({ verb, place }: Change, leaseMs: number | undefined)
     case 'renew':
       // `replace` also where the address is new: it may be put in by hand in the same moment.
       return [`addr replace ${target} ${lifetimes(six, leaseMs)}`];
+    case 'move':
+      return [`addr replace ${target} ${lifetimes(six, (seconds ?? 1) * 1000)}`];
     case 'remove':
+    case 'end-move':
       return six ? [`addr del ${target}`, deleteLeftover(place)] : [`addr del ${target}`];
     case 'drain':
       return [addDrainRoute(place.address)];
@@ -111,10 +133,12 @@ async function view(
   read: (name: string) => Promise<InterfaceAddresses>,
 ): Promise<KernelView> {
   const present = new Set<string>();
+  let moved: ReadonlySet<string> = new Set();
   let obstacle: string | undefined;
   const advice = new Map<string, { readonly key: string; readonly message: string }>();
   for (const [name, group] of byInterface(places)) {
-    const { link, addresses, copies = [] } = await read(name);
+    const { link, addresses, copies = [], ...elsewhere } = await read(name);
+    moved = elsewhere.moved ?? moved;
     for (const { address, place } of copies) {
       const isAnotherOwn = places.some((own) => place === addressLabel(own));
       if (!isAnotherOwn) advice.set(place, copyAdvice(address, place));
@@ -122,7 +146,7 @@ async function view(
     if (link !== 'up') obstacle = `interface ${name} is ${link === 'down' ? 'down' : 'missing'}`;
     for (const { address } of group) if (addresses.has(address)) present.add(address);
   }
-  return { present, obstacle, advice: [...advice.values()] };
+  return { present, moved, obstacle, advice: [...advice.values()] };
 }
 
 function copyAdvice(
@@ -178,21 +202,24 @@ async function readBack(
 
 /** How the kernel differs from what a change should have made of it; undefined: it does not. */
 function differs(
-  { verb, place: { address } }: Change,
+  { verb, place: { address }, seconds: movedFor }: Change,
   seen: ReadonlyMap<string, number | undefined>,
   drained: ReadonlySet<string>,
   leaseMs: number | undefined,
 ): string | undefined {
   switch (verb) {
     case 'add':
-    case 'renew': {
+    case 'renew':
+    case 'move': {
       if (!seen.has(address)) return 'the address is not there';
       const seconds = seen.get(address);
-      const wanted = leaseMs === undefined ? FOREVER_S : Math.ceil(leaseMs / 1000);
+      const leaseS = leaseMs === undefined ? FOREVER_S : Math.ceil(leaseMs / 1000);
+      const wanted = movedFor ?? leaseS;
       if (seconds === undefined || seconds <= wanted) return undefined;
       return `it stays for ${seconds === FOREVER_S ? 'ever' : `${seconds} s`} in place of ${wanted} s`;
     }
     case 'remove':
+    case 'end-move':
       return seen.has(address) ? 'the address is still there' : undefined;
     case 'drain':
       return drained.has(address) ? undefined : 'the drain route is not there';

@@ -5,11 +5,13 @@ import type { ServiceAddress } from '../state/instance-state.ts';
 export interface Change {
   /**
    * `add`: put it in, with the lease; `renew`: set its lease anew; `remove`: take it out;
-   * `drain`: answer it through a local route that no routing protocol announces; `end-drain`:
-   * remove that route.
+   * `move`: put it on the drain interface; `end-move`: take it off there; `drain`: answer it through
+   * a local route that no routing protocol announces; `end-drain`: remove that route.
    */
-  readonly verb: 'add' | 'renew' | 'remove' | 'drain' | 'end-drain';
+  readonly verb: 'add' | 'renew' | 'remove' | 'move' | 'end-move' | 'drain' | 'end-drain';
   readonly place: ServiceAddress;
+  /** Of a move: how long the kernel keeps it there, in seconds. */
+  readonly seconds?: number;
 }
 
 /** A change that the kernel refused, or that it does not show although it took it. */
@@ -24,6 +26,8 @@ export interface Failure {
 export interface KernelView {
   /** The addresses that are there. */
   readonly present: ReadonlySet<string>;
+  /** All addresses on the drain interface, whoever's they are. */
+  readonly moved: ReadonlySet<string>;
   /** Why nothing can be advertised now: an interface is missing or down. */
   readonly obstacle: string | undefined;
   /** Ours and there, but not as configured: they are renewed as soon as anything may be. */
@@ -42,6 +46,15 @@ export interface Advertiser {
   readonly kind: 'address' | 'route';
   /** Whether `drain` is possible: a local route can stand in for an address, not for a route. */
   readonly canDrain: boolean;
+  /**
+   * The interface on which an address spends the first half of its drain; undefined: none is wanted,
+   * and the drain is by local routes alone.
+   */
+  readonly drainInterface: string | undefined;
+  /** Whether the node has that interface. */
+  hasDrainInterface(): boolean;
+  /** Makes that interface where it is missing. Throws KernelError where that is not possible. */
+  prepareDrain(): Promise<void>;
   /** Reads the places. Throws KernelError when the kernel cannot be read. */
   read(places: readonly ServiceAddress[]): Promise<KernelView>;
   /** Applies changes in the given order, then reads the kernel again and compares. */

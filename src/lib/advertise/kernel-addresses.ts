@@ -13,6 +13,8 @@ export interface InterfaceAddresses {
   readonly addresses: ReadonlyMap<string, number | undefined>;
   /** Where else the node has one of the wanted addresses: with another prefix, or elsewhere. */
   readonly copies?: readonly Copy[];
+  /** The host prefixes of the drain interface. */
+  readonly moved?: ReadonlySet<string>;
 }
 
 /** An address of the node's that is not a service address, although it reads the same. */
@@ -34,6 +36,7 @@ const READ_TIMEOUT_MS = 5000;
  * listed under another name: that is another interface, or a label that somebody chose.
  *
  * @param wanted the addresses that matter
+ * @param drainInterface where they may be on their way out, which makes no copy of them
  * @throws KernelError when the kernel does not tell, or `ip` had to be asked and failed
  */
 export async function readInterface(
@@ -41,8 +44,10 @@ export async function readInterface(
   name: string,
   list: InterfaceLister,
   wanted: ReadonlySet<string> = new Set(),
+  drainInterface?: string,
 ): Promise<InterfaceAddresses> {
   const addresses = new Map<string, number | undefined>();
+  const moved = new Set<string>();
   let listed = false;
   let elsewhere = false;
   for (const [label, infos] of Object.entries(list())) {
@@ -52,14 +57,15 @@ export async function readInterface(
     for (const { address, netmask, family } of infos ?? []) {
       const isHost = netmask === (family === 'IPv4' ? HOST_MASK_4 : HOST_MASK_6);
       if (isOwn && isHost) addresses.set(address, undefined);
+      else if (isHost && label === drainInterface) moved.add(address);
       else elsewhere ||= wanted.has(address);
     }
   }
-  if (elsewhere) return readWantedWithIp(run, name, wanted);
-  if (listed) return { link: 'up', addresses };
+  if (elsewhere) return { ...(await readWantedWithIp(run, name, wanted, drainInterface)), moved };
+  if (listed) return { link: 'up', addresses, moved };
   return isKnownDevice(name)
-    ? readInterfaceWithIp(run, name)
-    : { link: 'absent', addresses: new Map() };
+    ? { ...(await readInterfaceWithIp(run, name)), moved }
+    : { link: 'absent', addresses: new Map(), moved };
 }
 
 /** The same by `ip`, of all interfaces: what is on this one, and what is a copy. Throws KernelError. */
@@ -67,6 +73,7 @@ async function readWantedWithIp(
   run: RunCommand,
   name: string,
   wanted: ReadonlySet<string>,
+  drainInterface: string | undefined,
 ): Promise<InterfaceAddresses> {
   const result = await run('ip', ['-json', 'addr', 'show'], { timeoutMs: READ_TIMEOUT_MS });
   const parsed = v.safeParse(IpAddrShow, parseJson(result.stdout));
@@ -75,7 +82,8 @@ async function readWantedWithIp(
   }
   const copies = parsed.output.flatMap((device) =>
     (device.addr_info ?? []).flatMap(({ local = '', prefixlen = 0 }) => {
-      const isOwn = device.ifname === name && prefixlen === hostLength(local);
+      const isHost = prefixlen === hostLength(local);
+      const isOwn = isHost && [name, drainInterface].includes(device.ifname);
       if (!wanted.has(local) || isOwn) return [];
       return [{ address: local, place: `${local}/${prefixlen} dev ${device.ifname ?? '?'}` }];
     }),
@@ -92,9 +100,14 @@ export function localAddresses(): ReadonlySet<string> {
   return new Set(all.map(({ address }) => address));
 }
 
-/** The interface that has an address as a host prefix, if one has. */
-export function interfaceOf(address: string): string | undefined {
+/**
+ * The interface that has an address as a host prefix, if one has.
+ *
+ * @param except one that does not count
+ */
+export function interfaceOf(address: string, except: string): string | undefined {
   for (const [label, infos] of Object.entries(listInterfaces())) {
+    if (label === except) continue;
     for (const info of infos ?? []) {
       const isHost = info.netmask === (info.family === 'IPv4' ? HOST_MASK_4 : HOST_MASK_6);
       if (isHost && info.address === address) return label.split(':')[0];
@@ -136,7 +149,7 @@ const HOST_MASK_4 = '255.255.255.255';
 const HOST_MASK_6 = 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff';
 
 /** All interfaces of our own network namespace are in /proc/net/dev (unlike /sys, see sysfs(5)). */
-function isKnownDevice(name: string): boolean {
+export function isKnownDevice(name: string): boolean {
   const table = readFileSync('/proc/net/dev', 'latin1');
   return table.split('\n').some((line) => line.trimStart().startsWith(`${name}:`));
 }

@@ -65,6 +65,9 @@ export function routeAdvertiser(route: RouteOptions, ports: RoutePorts): Adverti
   return {
     kind: 'route',
     canDrain: false,
+    drainInterface: undefined,
+    hasDrainInterface: () => false,
+    prepareDrain: () => Promise.resolve(),
     read: async (places) => view(places, await findings(places), route),
     apply: async (changes, leaseMs) => {
       const places = changes.map(({ place }) => place);
@@ -181,7 +184,7 @@ function view(
       advice.push(otherPath(place, found.pathInterface));
     }
   }
-  return { present, obstacle, outdated, foreign, advice };
+  return { present, moved: new Set(), obstacle, outdated, foreign, advice };
 }
 
 function otherPath(

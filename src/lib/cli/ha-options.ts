@@ -2,7 +2,7 @@ import { generalOptions } from '../options/common-options.ts';
 import { flag, optional, value } from '../options/option.ts';
 import {
   directory,
-  duration,
+  drainTime,
   instanceName,
   positiveDuration,
   text,
@@ -44,10 +44,11 @@ export const suspendOptions = {
     configurable: false,
     describe: 'Stay suspended when the node reboots.',
   }),
-  drain: value(duration, {
+  drain: optional(drainTime, {
     group: HOW,
-    default: '5s',
-    describe: 'How long to answer on after the withdrawal.',
+    configurable: false,
+    describe: 'How long to answer on after the withdrawal; at most 30s.',
+    defaultNote: "the instance's own, or 10s",
   }),
   replace: flag({
     group: HOW,

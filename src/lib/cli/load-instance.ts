@@ -9,7 +9,7 @@ import { instanceOfFile } from '../options/config-file.ts';
 import type { OptionTable, Values } from '../options/option.ts';
 import type { Operands } from '../options/parse-arguments.ts';
 import { resolveOptions, type Source } from '../options/resolve-options.ts';
-import { isName } from '../options/value-parsers.ts';
+import { isName, LONGEST_DRAIN_MS } from '../options/value-parsers.ts';
 import type { Advice, PassOptions, AttemptContext } from '../pass/ports.ts';
 import type { ProbeProgram, HostRoute } from '../probe/probe-program.ts';
 import { unknown, type Verdict } from '../probe/probe.ts';
@@ -17,6 +17,7 @@ import type { ServiceAddress } from '../state/instance-state.ts';
 import { routeLeasesIn } from '../state/route-leases.ts';
 import { systemClock } from '../system/clock.ts';
 import { runCommand } from '../system/command.ts';
+import { formatDuration } from '../system/duration.ts';
 import { ConfigurationError, UsageError } from '../system/errors.ts';
 import { isLoopback, type IpAddress } from '../system/ip-address.ts';
 import { isLostOnLoopback } from '../system/loopback.ts';
@@ -75,11 +76,11 @@ export function loadInstance<Table extends OptionTable, ProbeOptions>(
   const instance = values.instance ?? defaultInstance(program.name, from.path, route);
   const advice = inFile(from.path, () => {
     checkDecision(values);
-    return checkTargets(prepared?.targets ?? [], places);
+    return [...longDrain(values), ...checkTargets(prepared?.targets ?? [], places)];
   });
   return {
     options: passOptions(values, { instance, source: from.path, places, advice }),
-    advertiser: advertiserOf(route, values['state-dir'], kernel),
+    advertiser: advertiserOf(route, values, kernel),
     probe: async (context) =>
       prepared === undefined
         ? unknown('overrun', 'a withdrawal does not probe')
@@ -124,18 +125,27 @@ function resolveManaged(
     return { values: resolveOptions(routeProbeOptions, sources), places: [place] };
   }
   const values = resolveOptions(addressProbeOptions, sources);
+  if (values.interface === values['drain-interface']) {
+    throw new UsageError(`--drain-interface: '${values.interface}' is where the addresses are`);
+  }
   const places = values.address.map(({ text }) => ({ address: text, interface: values.interface }));
   return { values, places };
 }
 
 function advertiserOf(
   route: HostRoute | undefined,
-  stateDir: string,
+  values: CommonValues,
   { batch, listInterfaces, readRoutes }: KernelAccess,
 ): Advertiser {
-  if (route === undefined) return addressAdvertiser(runCommand, batch, listInterfaces);
-  const leases = routeLeasesIn(stateDir, systemClock);
+  if (route === undefined) {
+    return addressAdvertiser(runCommand, batch, listInterfaces, drainInterfaceOf(values));
+  }
+  const leases = routeLeasesIn(values['state-dir'], systemClock);
   return routeAdvertiser(route.options, { read: readRoutes, batch, leases });
+}
+
+function drainInterfaceOf(values: CommonValues): string | undefined {
+  return values['drain-interface'] === '' ? undefined : values['drain-interface'];
 }
 
 function defaultInstance(
@@ -167,7 +177,8 @@ function passOptions(
     attempts: values.attempts,
     retryDelayMs: values['retry-delay'],
     leaseMs: values.lease,
-    drainMs: values.drain,
+    drainMs: Math.min(values.drain, LONGEST_DRAIN_MS),
+    drainInterface: drainInterfaceOf(values),
     stateDir: values['state-dir'],
     persistDir: values['persist-dir'],
     lockWaitMs: values['lock-wait'],
@@ -185,6 +196,13 @@ function checkDecision(values: CommonValues): void {
   if (values.withdraw && values['dry-run']) {
     throw new UsageError('--withdraw: cannot be combined with --dry-run');
   }
+}
+
+/** Not refused, for a configuration that worked with an older version has to go on working. */
+function longDrain(values: CommonValues): readonly Advice[] {
+  if (values.drain <= LONGEST_DRAIN_MS) return [];
+  const message = `--drain ${formatDuration(values.drain)} is taken for ${formatDuration(LONGEST_DRAIN_MS)}: the shutdown waits no longer`;
+  return [{ key: 'long-drain', message }];
 }
 
 /**

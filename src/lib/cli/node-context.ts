@@ -1,4 +1,5 @@
 import { addressAdvertiser } from '../advertise/address-advertiser.ts';
+import { DRAIN_INTERFACE } from '../advertise/drain-interface.ts';
 import { ipBatch } from '../advertise/ip-batch.ts';
 import { interfaceLister } from '../advertise/kernel-addresses.ts';
 import { routeReader } from '../advertise/kernel-routes.ts';
@@ -30,13 +31,18 @@ export function nodeContext(
     log,
     run: runCommand,
     ownUid: process.geteuid?.() ?? 0,
-    advertiserFor: (kind) =>
+    advertiserFor: (kind, drainInterface) =>
       kind === 'route'
         ? routeAdvertiser(PLAIN_ROUTE, {
             read: readRoutes,
             batch,
             leases: routeLeasesIn(values['state-dir'], systemClock),
           })
-        : addressAdvertiser(runCommand, batch, listInterfaces),
+        : addressAdvertiser(
+            runCommand,
+            batch,
+            listInterfaces,
+            drainInterface === '' ? undefined : (drainInterface ?? DRAIN_INTERFACE),
+          ),
   };
 }

@@ -1,3 +1,4 @@
+import { addressLabel } from '../advertise/advertiser.ts';
 import { hostPrefix } from '../system/ip-address.ts';
 import { isComingBack, type InstanceStatus } from '../node/status.ts';
 import { describeWriter } from '../pass/read-suspensions.ts';
@@ -73,10 +74,11 @@ function summaryOf({
 }
 
 function detailsOf(status: InstanceStatus, verbose: boolean): readonly string[] {
-  const { state, places, suspensions, inconsistent, now } = status;
+  const { state, places, moved, suspensions, inconsistent, drainLeftMs, now } = status;
   const details = places.map(({ address, interface: device, present }) => {
     return `${present ? '+' : '-'} ${hostPrefix(address)} dev ${device} ${present ? 'present' : 'absent'}`;
   });
+  for (const place of moved) details.push(`~ ${addressLabel(place)} on its way out`);
   for (const suspension of suspensions) details.push(describe(suspension, now.wallMs));
   const last = state?.lastPass;
   if (last != null && (verbose || last.status !== 'up')) {
@@ -84,9 +86,7 @@ function detailsOf(status: InstanceStatus, verbose: boolean): readonly string[] 
       `last verdict: ${last.status}${last.reason === null ? '' : ` (${last.reason})`}: ${last.detail}`,
     );
   }
-  if (state != null && state.drain !== null && state.drain.untilMs > now.bootMs) {
-    details.push(`draining for ${formatDuration(state.drain.untilMs - now.bootMs)} more`);
-  }
+  if (drainLeftMs > 0) details.push(`draining for ${formatDuration(drainLeftMs)} more`);
   return [...details, ...inconsistent.map((text) => `! ${text}`)];
 }
 
@@ -102,7 +102,8 @@ function describe(suspension: ActiveSuspension, nowMs: number): string {
 
 /** The status of an instance as one line of JSON. */
 export function jsonStatus(status: InstanceStatus): string {
-  const { instance, state, gap, places, suspensions, inconsistent, now, leaseLeftMs } = status;
+  const { instance, state, gap, places, moved, suspensions, inconsistent, now } = status;
+  const { leaseLeftMs, drainLeftMs } = status;
   const last = state?.lastPass ?? null;
   return JSON.stringify({
     instance,
@@ -121,6 +122,8 @@ export function jsonStatus(status: InstanceStatus): string {
       interface: device,
       present,
     })),
+    on_drain_interface: moved.map(({ address }) => address),
+    drain_left_seconds: drainLeftMs / 1000,
     lease_left_seconds: leaseLeftMs === undefined ? null : leaseLeftMs / 1000,
     suspensions: suspensions.map((suspension) => ({
       holder: suspension.holder,

@@ -20,7 +20,8 @@ export interface SuspensionRequest {
   /** undefined: until it is resumed. */
   readonly forMs: number | undefined;
   readonly acrossReboot: boolean;
-  readonly drainMs: number;
+  /** undefined: as each instance has it. */
+  readonly drainMs: number | undefined;
   /** The suspension ends when these are gone; undefined: it is bound to no process. */
   readonly processes: readonly ProcessIdentity[] | undefined;
   readonly who: Login;

@@ -13,5 +13,6 @@ export interface NodeContext {
   readonly run: RunCommand;
   readonly ownUid: number;
   /** How an instance of a kind advertises. */
-  readonly advertiserFor: (kind: Advertiser['kind']) => Advertiser;
+  /** @param drainInterface as the state has it: '' for none, null where it says nothing */
+  readonly advertiserFor: (kind: Advertiser['kind'], drainInterface: string | null) => Advertiser;
 }

@@ -100,7 +100,9 @@ async function whyNotAdvertised(
   const { active } = readSuspensions({ ...context, instance }, context.clock, context.ownUid);
   const [suspension] = active;
   if (suspension !== undefined) return `still suspended by ${describeSuspension(suspension)}`;
-  const { present } = await context.advertiserFor(state.kind).read(state.places);
+  const { present } = await context
+    .advertiserFor(state.kind, state.drainInterface)
+    .read(state.places);
   const absent = state.places.find(({ address }) => !present.has(address));
   if (absent === undefined) return undefined;
   const { lastPass } = state;

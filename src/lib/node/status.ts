@@ -23,6 +23,10 @@ export interface InstanceStatus {
   readonly gap: StateGap | undefined;
   /** What the kernel shows. */
   readonly places: readonly (ServiceAddress & { readonly present: boolean })[];
+  /** The addresses that are on the drain interface, on their way out. */
+  readonly moved: readonly ServiceAddress[];
+  /** How long the node still answers on after a planned withdrawal; 0: nothing is drained. */
+  readonly drainLeftMs: number;
   readonly suspensions: readonly ActiveSuspension[];
   /** The pid of a pass that is under way. */
   readonly passUnderWay: number | undefined;
@@ -87,10 +91,9 @@ async function readStatus(instance: string, context: NodeContext): Promise<Insta
   const suspended = readSuspensions({ ...context, instance }, clock, ownUid);
   // Old state still tells what to look for in the kernel.
   const known = knownState(reading);
-  const view =
-    known === undefined
-      ? { present: new Set<string>(), obstacle: undefined }
-      : await context.advertiserFor(known.kind).read(known.places);
+  const advertiser = context.advertiserFor(known?.kind ?? 'address', known?.drainInterface ?? null);
+  const view = await advertiser.read(known?.places ?? []);
+  const { drainInterface = '' } = advertiser;
   const now = clock.now();
   const state = reading.kind === 'valid' || reading.gap === 'expired' ? known : undefined;
   const status = {
@@ -102,6 +105,10 @@ async function readStatus(instance: string, context: NodeContext): Promise<Insta
       ...place,
       present: view.present.has(place.address),
     })),
+    moved: (known?.places ?? [])
+      .filter(({ address }) => view.moved.has(address))
+      .map(({ address }) => ({ address, interface: drainInterface })),
+    drainLeftMs: Math.max(0, (state?.drain?.untilMs ?? 0) - now.bootMs),
     suspensions: suspended.active,
     passUnderWay: lockHolder(paths.lock)?.pid,
     leaseLeftMs: leaseLeft(state, now),

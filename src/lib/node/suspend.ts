@@ -1,4 +1,5 @@
 import { addressLabel } from '../advertise/advertiser.ts';
+import { DRAIN_INTERFACE, DRAIN_MS } from '../advertise/drain-interface.ts';
 import { interfaceOf } from '../advertise/kernel-addresses.ts';
 import { readOwnRoutes } from '../advertise/kernel-routes.ts';
 import { readOspfTimers } from '../advertise/ospf-timers.ts';
@@ -40,7 +41,7 @@ export async function suspendInstances(
   const withdrawn = results.flatMap((result) =>
     result.status === 'fulfilled' ? [result.value] : [],
   );
-  const advised = adviseOnDrain(withdrawn, request.drainMs, context);
+  const advised = adviseOnDrain(withdrawn, context);
   for (const { withdrawal, finish } of withdrawn) {
     // Each by its own clock, yet together: the later ones are over when the first have been awaited.
     if (withdrawal.drainUntilMs === undefined) continue;
@@ -56,35 +57,46 @@ export async function suspendInstances(
 /** Says when the drain that has just begun is likely too short, if the routing daemon can tell. */
 async function adviseOnDrain(
   withdrawn: readonly Withdrawn[],
-  drainMs: number,
   { run, log }: NodeContext,
 ): Promise<void> {
-  const addresses = withdrawn.flatMap(({ withdrawal }) => withdrawal.state.drain?.addresses ?? []);
-  if (addresses.length === 0) return;
-  const advice = drainAdvice(drainMs, addresses, await readOspfTimers(run));
-  if (advice !== undefined) log.warning(advice);
+  const drains = withdrawn.flatMap(({ drainMs, withdrawal: { state } }) =>
+    state.drain === null ? [] : [{ ...state.drain, drainMs }],
+  );
+  if (drains.length === 0) return;
+  const timers = await readOspfTimers(run);
+  const advice = drains.flatMap((drain) => drainAdvice(drain, timers) ?? []);
+  for (const text of new Set(advice)) log.warning(text);
 }
 
 interface Withdrawn {
+  readonly drainMs: number;
   readonly withdrawal: Withdrawal;
   readonly finish: () => Promise<void>;
 }
 
 async function withdrawSuspended(
   instance: string,
-  drainMs: number,
+  wantedDrainMs: number | undefined,
   context: NodeContext,
 ): Promise<Withdrawn> {
   const options = sessionOptions(instance, context);
   const session = await openSession(options, context);
   try {
     const before = lastKnownState(session.reading) ?? (await stateOfClaims(instance, context));
-    const ports = { ...context, advertiser: context.advertiserFor(before.kind) };
+    const ports = {
+      ...context,
+      advertiser: context.advertiserFor(before.kind, before.drainInterface),
+    };
+    const drainMs = wantedDrainMs ?? before.drainMs ?? DRAIN_MS;
     const ids = readSuspensions({ ...context, instance }, context.clock, context.ownUid).active;
     const state = { ...before, suspensionIds: ids.map(({ id }) => id) };
-    const withdrawal = await withdrawAddresses(session, state, state.places, drainMs, ports);
+    const withdrawal = await withdrawAddresses(session, state, state.places, { drainMs }, ports);
     sayWithdrawn(instance, withdrawal, context);
-    return { withdrawal, finish: () => finishDrain(options, ports, withdrawal.state, false) };
+    return {
+      drainMs,
+      withdrawal,
+      finish: () => finishDrain(options, ports, withdrawal.state, false),
+    };
   } finally {
     session.close();
   }
@@ -139,7 +151,8 @@ async function stateOfClaims(instance: string, context: NodeContext): Promise<In
   const ownRoutes = await readOwnRoutes(context.run);
   const routed = placed((address) => ownRoutes.get(address)?.[0]?.device);
   const kind = routed.length > 0 ? 'route' : 'address';
-  const places = kind === 'route' ? routed : placed(interfaceOf);
+  const places =
+    kind === 'route' ? routed : placed((address) => interfaceOf(address, DRAIN_INTERFACE));
   return blankState(
     { instance, source: null, kind, places },
     places.length > 0,

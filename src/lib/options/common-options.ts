@@ -5,6 +5,7 @@ import {
   file,
   instanceName,
   interfaceName,
+  interfaceNameOrNone,
   leaseTime,
   oneOf,
   positiveDuration,
@@ -162,8 +163,14 @@ export const addressProbeOptions = {
   }),
   drain: value(duration, {
     group: ADDRESS,
-    default: '5s',
-    describe: 'How long to answer on after a planned withdrawal.',
+    default: '10s',
+    describe: 'How long to answer on after a planned withdrawal; at most 30s.',
+  }),
+  'drain-interface': value(interfaceNameOrNone, {
+    group: ADDRESS,
+    default: 'ha-drain',
+    describe:
+      "Interface that has an address for the first half of its drain. '' for none: where whatever is connected is announced.",
   }),
   withdraw: flag({
     group: ADDRESS,
@@ -188,8 +195,13 @@ export const routeProbeOptions = {
   }),
   drain: value(duration, {
     group: ROUTE,
-    default: '5s',
+    default: '10s',
     describe: 'Has no effect: nothing on this node could answer on. Every probe takes it.',
+  }),
+  'drain-interface': value(interfaceNameOrNone, {
+    group: ROUTE,
+    default: 'ha-drain',
+    describe: 'Has no effect either.',
   }),
   withdraw: flag({
     group: ROUTE,

@@ -30,6 +30,18 @@ export const positiveDuration = parser('DURATION', (given) => {
   return ms;
 });
 
+/** The longest drain, in milliseconds: the shutdown of a machine waits for a minute. */
+export const LONGEST_DRAIN_MS = 30_000;
+
+/** A drain, in milliseconds. */
+export const drainTime = parser('DURATION', (given) => {
+  const ms = parseDuration(given);
+  if (ms > LONGEST_DRAIN_MS) {
+    throw new RangeError(`'${given}' is longer than the 30s that a drain may last`);
+  }
+  return ms;
+});
+
 /** A lease in milliseconds, or undefined for `off`: the kernel counts whole seconds. */
 export const leaseTime = parser('DURATION|off', (given) => {
   if (given === 'off') return undefined;
@@ -121,6 +133,13 @@ export const interfaceName = parser(
     }
     return given;
   },
+  { completes: 'interface' },
+);
+
+/** The same, or nothing at all. */
+export const interfaceNameOrNone = parser(
+  'IFACE',
+  (given) => (given === '' ? '' : interfaceName(given)),
   { completes: 'interface' },
 );
 

@@ -1,9 +1,10 @@
-import { addressLabel, type Change, type Failure } from '../advertise/advertiser.ts';
+import { addressLabel, type Change } from '../advertise/advertiser.ts';
 import type { ServiceAddress } from '../state/instance-state.ts';
-import { drainAfter, drainDropped, drainsOfDropped } from './drain.ts';
+import { drainAfter, drainDropped, preparesDrain } from './drain.ts';
 import type { Applied, Plan } from './facts.ts';
+import { KernelError } from '../system/errors.ts';
 import type { PassPorts } from './ports.ts';
-import { withdrawAddresses } from './withdraw.ts';
+import { sayUndrained, withdrawAddresses } from './withdraw.ts';
 
 /**
  * Whether a pass is what takes a healthy instance out as planned. Whoever suspends writes that
@@ -39,26 +40,20 @@ export async function applyChanges(
 ): Promise<Applied> {
   const { session, options, decision } = plan;
   session.requireLock();
-  const before = drainDropped(plan, ports);
-  const changes = [...drainsOfDropped(before, plan), ...plan.changes];
+  if (preparesDrain(plan)) await prepareDrain(ports);
+  const { before, changes } = await drainDropped(plan, ports);
   const planned = before !== undefined && leavesAsPlanned(plan, ports);
   const own = new Set(options.places.map(({ address }) => address));
   const leaves = ({ verb, place }: Change): boolean => verb === 'remove' && own.has(place.address);
   const others = planned ? changes.filter((change) => !leaves(change)) : changes;
   const reconciled = await reconcile(others, options.leaseMs, suspended, ports);
-  const outcome = { ...reconciled, failures: withoutDrains(reconciled.failures, ports) };
+  const outcome = { ...reconciled, failures: sayUndrained(reconciled.failures, ports.log) };
   sayDropped(outcome, own, ports);
   const drain = drainAfter(before, outcome.changes, outcome.failures);
   if (outcome.undo.length > 0) return undo(plan, { ...outcome, drain }, ports);
   if (!planned) return { ...outcome, drain };
   const state = { ...before, drain, suspensionIds: [...decision.suspensionIds] };
-  const withdrawal = await withdrawAddresses(
-    session,
-    state,
-    options.places,
-    options.drainMs,
-    ports,
-  );
+  const withdrawal = await withdrawAddresses(session, state, options.places, options, ports);
   return { changes, failures: outcome.failures, drain: withdrawal.state.drain };
 }
 
@@ -79,19 +74,18 @@ async function undo(
     return { changes, failures: [...outcome.failures, ...failures], drain };
   }
   const state = { ...before, drain, health: decision.health };
-  const withdrawal = await withdrawAddresses(session, state, outcome.undo, options.drainMs, ports);
+  const withdrawal = await withdrawAddresses(session, state, outcome.undo, options, ports);
   return { changes, failures: outcome.failures, drain: withdrawal.state.drain };
 }
 
-/** Without its drain a withdrawal is still one: that is warned about. */
-function withoutDrains(
-  failures: readonly Failure[],
-  { log }: Pick<PassPorts, 'log'>,
-): readonly Failure[] {
-  for (const { change, message } of failures) {
-    if (change.verb === 'drain') log.warning(`${change.place.address} is not drained: ${message}`);
+/** An instance works without it: where it cannot be made, a later pass warns. */
+async function prepareDrain({ advertiser, log }: PassPorts): Promise<void> {
+  try {
+    await advertiser.prepareDrain();
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    log.step(error.message);
   }
-  return failures.filter(({ change }) => change.verb !== 'drain');
 }
 
 function sayDropped(
@@ -132,7 +126,7 @@ async function reconcile(
   if (planned.some(adds)) await prepareChange();
   if (planned.some(adds) && isSuspended()) {
     log.step('suspended in this moment: nothing is added');
-    changes = planned.filter((change) => !adds(change));
+    changes = withoutReturns(planned);
   }
   if (changes.length === 0) return { changes, failures: [], undo: [] };
   for (const change of changes) log.step(`${change.verb} ${addressLabel(change.place)}`);
@@ -142,4 +136,14 @@ async function reconcile(
   if (added.length === 0 || !isSuspended()) return { changes, failures, undo: [] };
   log.step('suspended in this moment: what was added is taken out again');
   return { changes, failures, undo: added.map(({ place }) => place) };
+}
+
+/** Nothing is added or renewed, and what is drained goes on being so. */
+function withoutReturns(planned: readonly Change[]): readonly Change[] {
+  const returning = new Set(
+    planned.filter(({ verb }) => verb === 'add').map(({ place }) => place.address),
+  );
+  return planned.filter(
+    ({ verb, place }) => verb !== 'renew' && (verb === 'remove' || !returning.has(place.address)),
+  );
 }

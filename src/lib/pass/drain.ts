@@ -1,4 +1,5 @@
 import type { Change, Failure } from '../advertise/advertiser.ts';
+import { secondsOnDrainInterface } from '../advertise/drain-interface.ts';
 import { claimOwner } from '../state/claims.ts';
 import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
 import { knownState, forgetState } from '../state/state-file.ts';
@@ -6,34 +7,175 @@ import { sleep } from '../system/clock.ts';
 import { formatDuration } from '../system/duration.ts';
 import { KernelError, messageOf, StateError } from '../system/errors.ts';
 import type { Facts, Plan } from './facts.ts';
-import type { PassPorts } from './ports.ts';
+import type { Advice, PassPorts } from './ports.ts';
 import { openSession, type SessionOptions, type SessionPorts } from './session.ts';
 
+type DrainState = NonNullable<InstanceState['drain']>;
+
+/** How an instance leaves as planned. */
+export interface Leaving {
+  readonly drainMs: number;
+  /**
+   * Nobody stays to end the drain: where there is a drain interface, the address spends its time
+   * there and no more, for that the kernel ends.
+   */
+  readonly unattended?: boolean;
+}
+
+/** A drain that is about to begin. */
+export interface Drain {
+  /** What the state has to say before anything is changed. */
+  readonly state: DrainState;
+  /** Makes the changes by which one address leaves. */
+  readonly leave: (place: ServiceAddress) => readonly Change[];
+  /** Whether somebody has to end it. */
+  readonly attended: boolean;
+}
+
 /**
- * The drain routes that this pass has to remove: those whose time is over, those of an instance
- * that comes back, and, where no state tells which there are, all that are ours or nobody's.
+ * Plans the drain of addresses: the node answers on through a local route from before the address
+ * leaves its interface, and has it on the drain interface for the first half.
  *
- * @param returning whether this pass puts the addresses back
+ * @param former what is drained already
+ */
+export async function beginDrain(
+  addresses: readonly string[],
+  former: DrainState | null,
+  { drainMs, unattended = false }: Leaving,
+  { advertiser, clock, log }: Pick<PassPorts, 'advertiser' | 'clock' | 'log'>,
+): Promise<Drain> {
+  const device = (await hasDrainInterface(advertiser, log)) ? advertiser.drainInterface : undefined;
+  const seconds = secondsOnDrainInterface(drainMs);
+  const attended = !unattended || device === undefined;
+  const nowMs = clock.now().bootMs;
+  const movedUntilMs = device === undefined ? null : nowMs + seconds * 1000;
+  return {
+    state: {
+      movedUntilMs: movedUntilMs ?? former?.movedUntilMs ?? null,
+      untilMs: attended ? nowMs + drainMs : nowMs + seconds * 1000,
+      addresses: [...new Set([...addresses, ...(former?.addresses ?? [])])],
+    },
+    leave: (place) => {
+      const { address } = place;
+      const answering: Change = { verb: 'drain', place: drainAddress(address) };
+      const removal: Change = { verb: 'remove', place };
+      if (device === undefined) return [answering, removal];
+      // Never on both at once: a routing daemon that has the address already does not look again.
+      const move: Change = { verb: 'move', place: { address, interface: device }, seconds };
+      return [answering, removal, move, ...(attended ? [] : endDrain([address]))];
+    },
+    attended,
+  };
+}
+
+async function hasDrainInterface(
+  advertiser: PassPorts['advertiser'],
+  log: Pick<PassPorts, 'log'>['log'],
+): Promise<boolean> {
+  if (advertiser.drainInterface === undefined) return false;
+  try {
+    await advertiser.prepareDrain();
+    return true;
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    log.warning(`${messageOf(error)}: the network is told at once that the address leaves`);
+    return false;
+  }
+}
+
+/**
+ * Whether a pass has to see to the drain interface: before it adds anything, and once for an
+ * instance that advertises already.
+ */
+export function preparesDrain({ decision, options, before, changes }: Plan): boolean {
+  if (!decision.advertise || !decision.mayAdd || options.drainMs === 0) return false;
+  const isNew = before?.drainInterface !== (options.drainInterface ?? '');
+  return isNew || changes.some(({ verb }) => verb === 'add' || verb === 'renew');
+}
+
+/** Where a pass could not make the drain interface: how the instance will leave, then. */
+export function drainAdvice(
+  { decision, options: { drainInterface }, before }: Plan,
+  advertiser: PassPorts['advertiser'],
+): readonly Advice[] {
+  const wasTried = drainInterface !== undefined && before?.drainInterface === drainInterface;
+  if (!decision.advertise || !wasTried || advertiser.hasDrainInterface()) return [];
+  const message =
+    `there is no interface ${drainInterface}, and it cannot be made: a planned withdrawal is told to ` +
+    `the network at once, and BIND, or UDP over IPv6, answers nothing meanwhile (drain-interface = "" accepts that)`;
+  return [{ key: 'no-drain-interface', message }];
+}
+
+/**
+ * What this pass has to end: drains whose time is over, those of a service that was seen down, those
+ * of an instance that comes back, and, where no state tells which there are, all that are ours or
+ * nobody's.
+ *
+ * @param planned what the pass changes besides
+ * @param returning whether it puts the addresses back
  */
 export async function changesForDrains(
-  { session, options, before: state, now }: Facts,
+  facts: Facts,
+  planned: readonly Change[],
   returning: boolean,
-  { advertiser, log }: Pick<PassPorts, 'advertiser' | 'log'>,
+  ports: Pick<PassPorts, 'advertiser' | 'log'>,
 ): Promise<readonly Change[]> {
+  const { session, options, before: state, view } = facts;
+  const { advertiser } = ports;
   if (!advertiser.canDrain) return [];
   const own = new Set(options.places.map(({ address }) => address));
-  if (state !== undefined) {
-    const { drain } = state;
-    if (drain === null) return [];
-    if (now.bootMs >= drain.untilMs) return endDrain(drain.addresses);
-    // One that the configuration gave up goes on, whatever becomes of the others.
-    return returning ? endDrain(drain.addresses.filter((address) => own.has(address))) : [];
-  }
-  try {
-    const found = [...(await advertiser.drained())].filter(
-      (address) => own.has(address) || claimOwner(session.paths.claims, address) === undefined,
+  const added = new Set(
+    planned.filter(({ verb }) => verb === 'add').map(({ place }) => place.address),
+  );
+  const endMoves = (addresses: readonly string[]): readonly Change[] =>
+    endMove(
+      addresses.filter((address) => view.moved.has(address) && !added.has(address)),
+      advertiser.drainInterface,
     );
-    return endDrain(found);
+  if (state === undefined) {
+    const isOurs = (address: string): boolean =>
+      own.has(address) || claimOwner(session.paths.claims, address) === undefined;
+    const routes = (await leftDrainRoutes(ports)).filter(isOurs);
+    const back = [...added].filter((address) => view.moved.has(address));
+    return [
+      ...endMoves([...view.moved].filter(isOurs)),
+      ...endDrain(new Set([...routes, ...back])),
+    ];
+  }
+  const { drain } = state;
+  const drained = drain?.addresses ?? [];
+  const isOver = drain !== null && isDrainOver(drain, facts);
+  const onInterface = new Set(drain === null || isOver || !mayStay(drain, facts) ? [] : drained);
+  // What is on both interfaces would stay announced; what nobody drains has no business there.
+  const strays = [...new Set([...own, ...drained])].filter(
+    (address) => view.present.has(address) || !onInterface.has(address),
+  );
+  // One that the configuration gave up goes on, whatever becomes of the others.
+  const back = returning
+    ? [...own].filter((address) => drained.includes(address) || view.moved.has(address))
+    : [];
+  return [...endMoves(strays), ...endDrain(new Set(isOver ? [...drained, ...back] : back))];
+}
+
+/** A service that was seen down answers nobody: what it leaves is for others to answer. */
+function isDrainOver(drain: DrainState, { now, verdict }: Facts): boolean {
+  return now.bootMs >= drain.untilMs || verdict.status === 'down';
+}
+
+/** The kernel counts whole seconds, and is a little late. */
+const LATE_MS = 1000;
+
+/** Whether the kernel is to end the first half by itself. */
+function mayStay({ movedUntilMs, untilMs }: DrainState, { now }: Facts): boolean {
+  return now.bootMs <= (movedUntilMs ?? untilMs) + LATE_MS;
+}
+
+async function leftDrainRoutes({
+  advertiser,
+  log,
+}: Pick<PassPorts, 'advertiser' | 'log'>): Promise<readonly string[]> {
+  try {
+    return [...(await advertiser.drained())];
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     log.warning(`cannot look for drain routes that were left behind: ${messageOf(error)}`);
@@ -68,60 +210,47 @@ function dropped({ changes, options }: Plan): readonly ServiceAddress[] {
 }
 
 /**
- * An address that the configuration gives up leaves as planned: the state says until when it is
- * drained before the route is there.
+ * Addresses that the configuration gives up leave as planned: the state says until when they are
+ * drained before anything is changed.
  *
- * @returns the state before this pass, with that drain
+ * @returns the state before this pass with that drain, and the changes of the pass with it
  */
-export function drainDropped(
+export async function drainDropped(
   plan: Plan,
-  { advertiser }: Pick<PassPorts, 'advertiser'>,
-): InstanceState | undefined {
-  const { session, options, before } = plan;
+  ports: Pick<PassPorts, 'advertiser' | 'clock' | 'log'>,
+): Promise<Pick<Plan, 'before' | 'changes'>> {
+  const { session, options, before, changes } = plan;
   const places = dropped(plan);
   const isPlanned =
     before?.health.status === 'up' &&
     plan.verdict.status !== 'down' &&
     session.mayWrite &&
     options.drainMs > 0 &&
-    advertiser.canDrain;
-  if (!isPlanned || places.length === 0) return before;
-  const addresses = [...places.map(({ address }) => address), ...(before.drain?.addresses ?? [])];
-  const untilMs = plan.now.bootMs + options.drainMs;
-  const next = { ...before, drain: { untilMs, addresses: [...new Set(addresses)] } };
+    ports.advertiser.canDrain;
+  if (!isPlanned || places.length === 0) return { before, changes };
+  const addresses = places.map(({ address }) => address);
+  const drain = await beginDrain(addresses, before.drain, options, ports);
+  const next = { ...before, drain: drain.state };
   try {
     session.write(next);
-    return next;
   } catch (error) {
     if (!(error instanceof StateError)) throw error;
-    return before; // without the state, no drain: nobody would know of its route
+    return { before, changes }; // without the state, no drain: nobody would know of its route
   }
+  return {
+    before: next,
+    changes: changes.flatMap((change) =>
+      change.verb === 'remove' && places.includes(change.place)
+        ? drain.leave(change.place)
+        : [change],
+    ),
+  };
 }
 
-/**
- * The changes that make those drain routes.
- *
- * @param before the state with that drain
- */
-export function drainsOfDropped(before: InstanceState | undefined, plan: Plan): readonly Change[] {
-  const drained = new Set(before?.drain?.addresses);
-  return dropped(plan)
-    .filter(({ address }) => drained.has(address))
-    .map(({ address }): Change => ({ verb: 'drain', place: drainAddress(address) }));
-}
-
-/**
- * What is drained already, by a pass that saw the suspension first or by another holder: whoever
- * asks for a longer drain gets it. One that is over stays known: whoever was to end it may have
- * been killed, and its route is still there then.
- */
-export function longerDrain(
-  drain: InstanceState['drain'],
-  nowMs: number,
-  drainMs: number,
-): InstanceState['drain'] {
-  if (drain === null || drain.untilMs <= nowMs) return drain;
-  return { ...drain, untilMs: Math.max(drain.untilMs, nowMs + drainMs) };
+/** The changes that take addresses off the drain interface. */
+function endMove(addresses: readonly string[], device: string | undefined): readonly Change[] {
+  if (device === undefined) return [];
+  return addresses.map((address) => ({ verb: 'end-move', place: { address, interface: device } }));
 }
 
 /** The changes that end the drain of addresses. */
@@ -170,10 +299,16 @@ export async function finishDrain(
     if (state === undefined) return;
     if (state.drain !== null && state.drain.untilMs === drained.drain?.untilMs) {
       session.requireLock();
-      const failures = await ports.advertiser.apply(endDrain(state.drain.addresses), undefined);
+      const { addresses } = state.drain;
+      const { moved } = await ports.advertiser.read(addresses.map(drainAddress));
+      const left = addresses.filter((address) => moved.has(address));
+      const failures = await ports.advertiser.apply(
+        [...endMove(left, ports.advertiser.drainInterface), ...endDrain(addresses)],
+        undefined,
+      );
       if (failures.length > 0) {
         const text = failures.map(({ change, message }) => `${change.place.address}: ${message}`);
-        throw new KernelError(`the drain route of ${text.join('; ')}`);
+        throw new KernelError(`the drain of ${text.join('; ')}`);
       }
       ports.log.step('drain: over');
       if (session.degraded === undefined) session.write({ ...state, drain: null });

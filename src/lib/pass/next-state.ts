@@ -1,6 +1,7 @@
 import { type InstanceState, type ServiceAddress, initialHealth } from '../state/instance-state.ts';
 import type { Moment } from '../system/clock.ts';
 import type { Outcome } from './facts.ts';
+import { preparesDrain } from './drain.ts';
 import { estimateInterval } from './lease.ts';
 import { passDeadlineMs } from './ports.ts';
 
@@ -38,6 +39,10 @@ export function nextState(outcome: Outcome): InstanceState {
     rise: options.rise,
     suspensionIds: [...decision.suspensionIds],
     drain: outcome.drain,
+    drainMs: options.drainMs,
+    drainInterface: preparesDrain(outcome)
+      ? (options.drainInterface ?? '')
+      : (before?.drainInterface ?? null),
     warned: [...outcome.warned],
   };
 }
@@ -93,6 +98,8 @@ export function blankState(
     rise: 1,
     suspensionIds: [],
     drain: null,
+    drainMs: null,
+    drainInterface: null,
     warned: [],
   };
 }

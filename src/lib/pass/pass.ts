@@ -4,10 +4,10 @@ import { runningCommand } from '../state/running-command.ts';
 import { usableState, markWithdrawn } from '../state/state-file.ts';
 import { monotonicMs } from '../system/clock.ts';
 import { StateError } from '../system/errors.ts';
-import type { Log } from '../system/log.ts';
 import { applyChanges } from './apply.ts';
 import { describeVerdict, probeWithAttempts } from './attempts.ts';
 import { gatherFacts, addressesThere, type Applied, type Outcome, type Plan } from './facts.ts';
+import { drainAdvice } from './drain.ts';
 import { leaseAdvice, leaseStart } from './lease.ts';
 import { certainInterval, isAdvertising, nextState } from './next-state.ts';
 import { gaveUpAll, releaseAddresses, takeOwnership } from './ownership.ts';
@@ -102,8 +102,9 @@ function probe(session: Session, options: PassOptions, ports: PassPorts): Promis
 async function readBack(
   done: Plan & Applied,
   startedMs: number,
-  { advertiser, log }: PassPorts,
+  ports: PassPorts,
 ): Promise<Outcome> {
+  const { advertiser } = ports;
   const { options, dropped } = done;
   const after = done.changes.length === 0 ? done.view : await advertiser.read(options.places);
   return {
@@ -111,7 +112,7 @@ async function readBack(
     present: after.present,
     leftOver: await addressesThere(advertiser, dropped),
     leaseFromMs: leaseFrom(done, options),
-    warned: adviseOnce(done, log),
+    warned: adviseOnce(done, ports),
     durationMs: monotonicMs() - startedMs,
   };
 }
@@ -126,11 +127,13 @@ function leaseFrom(
 }
 
 /** Says what is doubtful and was not said yet. Returns what is doubtful now. */
-function adviseOnce({ options, before, verdict, view, now }: Plan, log: Log): readonly string[] {
+function adviseOnce(plan: Plan, { advertiser, log }: PassPorts): readonly string[] {
+  const { options, before, verdict, view, now } = plan;
   const blind: Advice = { key: 'unknown', message: `cannot judge: ${describeVerdict(verdict)}` };
   const all: readonly Advice[] = [
     ...options.advice,
     ...leaseAdvice(options, certainInterval(before, now)),
+    ...drainAdvice(plan, advertiser),
     ...(verdict.status === 'unknown' ? [blind] : []),
     ...(view.advice ?? []),
     ...Array.from(view.foreign ?? [], ([address, found]): Advice => ({

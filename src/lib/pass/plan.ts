@@ -1,7 +1,7 @@
 import type { Change, KernelView } from '../advertise/advertiser.ts';
 import type { ServiceAddress } from '../state/instance-state.ts';
 import { decide } from './decide.ts';
-import { changesForDrains } from './drain.ts';
+import { changesForDrains, drainAddress } from './drain.ts';
 import type { Facts, Plan } from './facts.ts';
 import { isLeaseTooShort, leaseIsDue, leaseStart } from './lease.ts';
 import { certainInterval } from './next-state.ts';
@@ -34,8 +34,9 @@ export async function planPass(
   const { advertise, mayAdd } = decision;
   const returns = advertise && mayAdd;
   const renew = leaseIsDue(leaseStart(before, leaseMs, places), leaseMs, now.bootMs);
-  const planned = planChanges({ advertise, mayAdd, renew }, places, leftOver, view);
-  const drains = await changesForDrains(facts, returns, ports);
+  const { drainInterface } = ports.advertiser;
+  const planned = planChanges({ advertise, mayAdd, renew }, places, leftOver, view, drainInterface);
+  const drains = await changesForDrains(facts, planned, returns, ports);
   return { ...facts, decision, changes: [...planned, ...drains], renews: renew && returns };
 }
 
@@ -54,23 +55,46 @@ export interface Desire {
  *
  * @param places the instance's places
  * @param leftOver places that are there and no longer named: they go in any case
- * @param view what the kernel shows of the instance's places
+ * @param view what the kernel shows of the instance's service addresses
+ * @param drainInterface from which an address comes back in the middle of its drain
  */
 export function planChanges(
   desire: Desire,
   places: readonly ServiceAddress[],
   leftOver: readonly ServiceAddress[],
   view: KernelView,
+  drainInterface?: string,
 ): readonly Change[] {
   const gone = leftOver.map((place): Change => ({ verb: 'remove', place }));
-  const changes = places.flatMap((place): Change | [] => {
+  const changes = places.flatMap((place): Change | readonly Change[] => {
     const present = view.present.has(place.address);
     if (!desire.advertise) return present ? { verb: 'remove', place } : [];
     if (!desire.mayAdd) return [];
     // Somebody else advertises it: ours beside it would be for nothing, or push that one aside.
-    if (!present) return view.foreign?.has(place.address) === true ? [] : { verb: 'add', place };
+    if (!present) {
+      return view.foreign?.has(place.address) === true ? [] : addition(place, view, drainInterface);
+    }
     const outdated = view.outdated?.has(place.address) === true;
     return desire.renew || outdated ? { verb: 'renew', place } : [];
   });
   return [...gone, ...changes];
+}
+
+/**
+ * From the drain interface it comes back with a local route that answers meanwhile; the drain's end,
+ * which every return brings, removes that again.
+ */
+function addition(
+  place: ServiceAddress,
+  { moved }: KernelView,
+  drainInterface: string | undefined,
+): Change[] {
+  const add: Change = { verb: 'add', place };
+  const { address } = place;
+  if (drainInterface === undefined || !moved.has(address)) return [add];
+  return [
+    { verb: 'drain', place: drainAddress(address) },
+    { verb: 'end-move', place: { address, interface: drainInterface } },
+    add,
+  ];
 }

@@ -65,6 +65,8 @@ export interface PassOptions extends DecisionOptions {
   /** undefined: addresses stay until they are removed. */
   readonly leaseMs: number | undefined;
   readonly drainMs: number;
+  /** undefined: the drain is by local routes alone. */
+  readonly drainInterface: string | undefined;
   readonly stateDir: string;
   readonly persistDir: string;
   readonly lockWaitMs: number;

@@ -151,8 +151,10 @@ async function withdrawWithin(
   const blank = { instance, source, kind, places: options.places };
   const state = before ?? blankState(blank, present.size > 0, ports.clock.now());
   const ids = readSuspensions(options, ports.clock, ports.ownUid).active.map(({ id }) => id);
+  // A process that was told to end does not stay for the drain, nor one that is stopped.
+  const leaving = { drainMs: options.drainMs, unattended: !forgets(cause) };
   const known = { ...state, suspensionIds: cause === 'suspend' ? ids : state.suspensionIds };
-  const withdrawal = await withdrawAddresses(session, known, places, options.drainMs, ports);
+  const withdrawal = await withdrawAddresses(session, known, places, leaving, ports);
   if (!forgets(cause)) return { withdrawal, unreleased: undefined };
   const unreleased = troubleOf(() => {
     releaseAddresses(session, options.instance, places);

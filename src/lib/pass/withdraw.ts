@@ -1,8 +1,8 @@
-import { addressLabel, type Change } from '../advertise/advertiser.ts';
+import { addressLabel, type Change, type Failure } from '../advertise/advertiser.ts';
 import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
 import { markWithdrawn } from '../state/state-file.ts';
 import { KernelError, PermissionError, StateError } from '../system/errors.ts';
-import { drainAddress, longerDrain } from './drain.ts';
+import { beginDrain, type Drain, type Leaving } from './drain.ts';
 import { healthAfterWithdrawal } from './decide.ts';
 import type { PassPorts } from './ports.ts';
 import type { Session, SessionPorts } from './session.ts';
@@ -12,15 +12,16 @@ type WithdrawalPorts = SessionPorts & Pick<PassPorts, 'advertiser'>;
 export interface Withdrawal {
   /** What was taken out. */
   readonly removed: readonly ServiceAddress[];
-  /** When the drain ends, on the clock since boot; undefined: nothing is drained. */
+  /** When somebody has to end the drain, on the clock since boot; undefined: nobody has to. */
   readonly drainUntilMs: number | undefined;
   readonly state: InstanceState;
 }
 
 /**
- * Takes the places of an instance out as planned: the node answers on through a local route until
- * the drain is over, while the routing protocol tells the network. The state says until when
- * before the route is there, so that whoever comes later knows to remove it. Needs the lock.
+ * Takes the service addresses of an instance out as planned: the node answers on until the drain is
+ * over, while the routing protocol tells the network. The state says until when before anything is
+ * changed, so that whoever comes later knows what to remove. A drain that runs already is joined, and
+ * not made longer. Needs the lock.
  *
  * @param state what is to be remembered; health and drain are set here
  * @throws KernelError or PermissionError when an address is still there
@@ -30,23 +31,22 @@ export async function withdrawAddresses(
   session: Session,
   state: InstanceState,
   places: readonly ServiceAddress[],
-  drainMs: number,
+  leaving: Leaving,
   { advertiser, clock, log }: WithdrawalPorts,
 ): Promise<Withdrawal> {
   const { present } = await advertiser.read(places);
-  session.requireLock();
-  const now = clock.now();
   const removed = places.filter(({ address }) => present.has(address));
   const wantsDrain =
-    drainMs > 0 && advertiser.canDrain && state.health.status === 'up' && removed.length > 0;
-  const drain = wantsDrain
-    ? {
-        untilMs: now.bootMs + drainMs,
-        addresses: [
-          ...new Set([...removed.map(({ address }) => address), ...(state.drain?.addresses ?? [])]),
-        ],
-      }
-    : longerDrain(state.drain, now.bootMs, drainMs);
+    leaving.drainMs > 0 &&
+    advertiser.canDrain &&
+    state.health.status === 'up' &&
+    removed.length > 0;
+  const addresses = removed.map(({ address }) => address);
+  const begun = wantsDrain
+    ? await beginDrain(addresses, state.drain, leaving, { advertiser, clock, log })
+    : undefined;
+  session.requireLock();
+  const now = clock.now();
   const next: InstanceState = {
     ...state,
     health: healthAfterWithdrawal(state.health, now.bootMs),
@@ -54,7 +54,7 @@ export async function withdrawAddresses(
     advertisingChangedAtMs: state.advertising ? now.bootMs : state.advertisingChangedAtMs,
     transitions: state.transitions + (state.advertising ? 1 : 0),
     leaseFromMs: null,
-    drain,
+    drain: begun?.state ?? state.drain,
   };
   let unwritten: StateError | PermissionError | undefined;
   try {
@@ -63,11 +63,9 @@ export async function withdrawAddresses(
     if (!(error instanceof StateError || error instanceof PermissionError)) throw error;
     unwritten = error;
   }
-  const drained = wantsDrain && unwritten === undefined ? removed : [];
-  const failures = await applyWithdrawal(removed, drained, advertiser);
-  for (const { change, message } of failures.filter(({ change }) => change.verb === 'drain')) {
-    log.warning(`${change.place.address} is not drained: ${message}`);
-  }
+  // Without the state, no drain: nobody would know of its route.
+  const drain = unwritten === undefined ? begun : undefined;
+  const failures = sayUndrained(await applyWithdrawal(removed, drain, advertiser), log);
   const stuck = failures.filter(({ change }) => change.verb === 'remove');
   if (stuck.length > 0) {
     const text = stuck
@@ -80,17 +78,34 @@ export async function withdrawAddresses(
     markWithdrawn(session.paths.state);
     throw unwritten;
   }
-  return { removed, drainUntilMs: drain?.untilMs, state: next };
+  const mustBeEnded = begun?.attended ?? true;
+  return { removed, drainUntilMs: mustBeEnded ? next.drain?.untilMs : undefined, state: next };
+}
+
+/**
+ * Without its drain a withdrawal is still one: that is warned about.
+ *
+ * @returns the failures that are more than that
+ */
+export function sayUndrained(
+  failures: readonly Failure[],
+  log: WithdrawalPorts['log'],
+): readonly Failure[] {
+  const isOfDrain = ({ change: { verb } }: Failure): boolean => verb === 'drain' || verb === 'move';
+  for (const { change, message } of failures.filter(isOfDrain)) {
+    const what = change.verb === 'drain' ? 'is not drained' : `is not on ${change.place.interface}`;
+    log.warning(`${change.place.address} ${what}: ${message}`);
+  }
+  return failures.filter((failure) => !isOfDrain(failure));
 }
 
 async function applyWithdrawal(
   removed: readonly ServiceAddress[],
-  drained: readonly ServiceAddress[],
+  drain: Drain | undefined,
   advertiser: PassPorts['advertiser'],
 ): ReturnType<PassPorts['advertiser']['apply']> {
-  const changes = [
-    ...drained.map(({ address }): Change => ({ verb: 'drain', place: drainAddress(address) })),
-    ...removed.map((place): Change => ({ verb: 'remove', place })),
-  ];
+  const changes = removed.flatMap((place): readonly Change[] =>
+    drain === undefined ? [{ verb: 'remove', place }] : drain.leave(place),
+  );
   return changes.length === 0 ? [] : advertiser.apply(changes, undefined);
 }

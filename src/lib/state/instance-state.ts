@@ -67,8 +67,21 @@ const InstanceState = v.object({
   rise: count,
   /** The suspensions that were in force at the last pass. */
   suspensionIds: v.array(shortText),
-  /** Addresses that are answered through a local route until a moment, after their withdrawal. */
-  drain: v.nullable(v.object({ untilMs: bootMoment, addresses: v.array(address) })),
+  /**
+   * Addresses that leave as planned: until the first moment they are on the drain interface, until
+   * the second they are answered through a local route. null: there is no first half.
+   */
+  drain: v.nullable(
+    v.object({
+      movedUntilMs: v.optional(v.nullable(bootMoment), null),
+      untilMs: bootMoment,
+      addresses: v.array(address),
+    }),
+  ),
+  /** How long its addresses are drained, for whoever takes them out later; null: it never said. */
+  drainMs: v.optional(v.nullable(span), null),
+  /** The drain interface that a pass has made, or tried to; '' for none, null where none did yet. */
+  drainInterface: v.optional(v.nullable(v.pipe(v.string(), v.maxLength(64))), null),
   /** What was warned about already: each is said once until it is over. */
   warned: v.array(shortText),
 });

@@ -67,6 +67,7 @@ describe('the view of routes', () => {
     const { advertiser } = advertiserOn({ before: [OURS, foreign] });
     expect(await advertiser.read([PLACE])).toEqual({
       present: new Set([PLACE.address]),
+      moved: new Set(),
       outdated: new Set(),
       foreign: new Map([[PLACE.address, '192.0.2.153/32 dev bond0 proto static metric 50']]),
       obstacle: undefined,

@@ -15,7 +15,8 @@ const B = onLo('2001:db8::1');
 const OLD = onLo('198.51.100.9');
 
 function showing(...places: readonly ServiceAddress[]): KernelView {
-  return { present: new Set(places.map(({ address }) => address)), obstacle: undefined };
+  const present = new Set(places.map(({ address }) => address));
+  return { present, moved: new Set(), obstacle: undefined };
 }
 
 const GOOD = { advertise: true, mayAdd: true, renew: false };

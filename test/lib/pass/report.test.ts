@@ -28,7 +28,7 @@ function outcome(changes: Partial<Outcome> = {}): Outcome {
     kind: 'address',
     before: exampleState(),
     wasAdvertising: true,
-    view: { present: HERE, obstacle: undefined },
+    view: { present: HERE, moved: new Set(), obstacle: undefined },
     suspended: { active: [], error: undefined },
     present: HERE,
     decision: { health: exampleHealth(), advertise: true, mayAdd: true, suspensionIds: [] },
@@ -119,7 +119,7 @@ describe('the state that a pass leaves', () => {
 
   test('keeps what is still to be removed, with the drain and what was warned of', () => {
     const leftOver = [{ address: '198.51.100.9', interface: 'lo' }];
-    const drain = { untilMs: 1_005_000, addresses: [A] };
+    const drain = { movedUntilMs: null, untilMs: 1_005_000, addresses: [A] };
     const state = nextState(outcome({ leftOver, drain, warned: ['doubt'] }));
     expect(state.places.map(({ address }) => address)).toEqual([A, '198.51.100.9']);
     expect(state).toMatchObject({ drain, warned: ['doubt'] });

@@ -5,7 +5,7 @@ import { exampleState, moment } from '../../support/example-state.ts';
 
 const TEXT = JSON.stringify(
   exampleState({
-    drain: { untilMs: 1_005_000, addresses: ['2001:db8::1'] },
+    drain: { movedUntilMs: 1_002_000, untilMs: 1_005_000, addresses: ['2001:db8::1'] },
     suspensionIds: ['00112233'],
     warned: ['short-lease'],
   }),
