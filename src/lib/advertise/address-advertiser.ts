@@ -8,13 +8,12 @@ import {
   deleteDrainRoute,
   readDrainRoutes,
 } from './drain-routes.ts';
-import { makeDrainInterface } from './drain-interface.ts';
+import type { DrainInterface } from './drain-interface.ts';
 import type { IpBatch, LineResult } from './ip-batch.ts';
 import { deleteLeftover } from './leftover-routes.ts';
 import {
   FOREVER_S,
   interfaceLister,
-  isKnownDevice,
   readInterface,
   readInterfaceWithIp,
   type InterfaceAddresses,
@@ -24,27 +23,23 @@ import {
 /**
  * Advertises by service addresses on an interface, usually `lo`.
  *
- * @param drainInterface undefined: none is wanted
+ * @param drain undefined: no drain interface is wanted
  */
 export function addressAdvertiser(
   run: RunCommand,
   batch: IpBatch,
   listInterfaces: InterfaceLister = interfaceLister(),
-  drainInterface?: string,
+  drain?: DrainInterface,
 ): Advertiser {
   return {
     kind: 'address',
     canDrain: true,
-    drainInterface,
-    hasDrainInterface: () => drainInterface !== undefined && isKnownDevice(drainInterface),
-    prepareDrain: async () => {
-      if (drainInterface !== undefined) await makeDrainInterface(run, drainInterface);
-    },
+    drainInterface: drain?.name,
+    hasDrainInterface: () => drain?.isThere() === true,
+    prepareDrain: async () => drain?.prepare(),
     read: (places) => {
       const wanted = new Set(places.map(({ address }) => address));
-      return view(places, (name) =>
-        readInterface(run, name, listInterfaces, wanted, drainInterface),
-      );
+      return view(places, (name) => readInterface(run, name, listInterfaces, wanted, drain?.name));
     },
     apply: async (changes, leaseMs) => {
       const [atOnce, behind] = inTwoSteps(changes);

@@ -14,6 +14,34 @@ export const DRAIN_INTERFACE = 'ha-drain';
 /** How long a drain lasts where nobody says. */
 export const DRAIN_MS = 10_000;
 
+/** One such interface, for the instances of a process. */
+export interface DrainInterface {
+  readonly name: string;
+  /** Whether the node has it. */
+  isThere(): boolean;
+  /** Makes it where it is missing. Throws KernelError where that is not possible. */
+  prepare(): Promise<void>;
+}
+
+/** Drain interfaces that many instances share, so that one of them makes each. */
+export function drainInterfaces(run: RunCommand): (name: string) => DrainInterface {
+  const underWay = new Map<string, Promise<void>>();
+  return (name) => ({
+    name,
+    isThere: () => isKnownDevice(name),
+    prepare: async () => {
+      if (isKnownDevice(name) && !underWay.has(name)) return;
+      const making = underWay.get(name) ?? makeDrainInterface(run, name);
+      underWay.set(name, making);
+      try {
+        await making;
+      } finally {
+        underWay.delete(name);
+      }
+    },
+  });
+}
+
 /** The first half of a drain: how long the address stays on the interface, in whole seconds. */
 export function secondsOnDrainInterface(drainMs: number): number {
   return Math.max(1, Math.ceil(drainMs / 2000));
@@ -26,8 +54,7 @@ export function secondsOnDrainInterface(drainMs: number): number {
  *
  * @throws KernelError where it can be neither
  */
-export async function makeDrainInterface(run: RunCommand, name: string): Promise<void> {
-  if (isKnownDevice(name)) return;
+async function makeDrainInterface(run: RunCommand, name: string): Promise<void> {
   const batch = ipBatch(run, 0);
   const peer = peerOf(name);
   let [refused] = await batch([`link add ${name} type dummy`]);

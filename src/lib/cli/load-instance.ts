@@ -1,5 +1,6 @@
 import { addressAdvertiser } from '../advertise/address-advertiser.ts';
 import type { Advertiser } from '../advertise/advertiser.ts';
+import type { DrainInterface } from '../advertise/drain-interface.ts';
 import type { IpBatch } from '../advertise/ip-batch.ts';
 import { localAddresses, type InterfaceLister } from '../advertise/kernel-addresses.ts';
 import type { RouteReader } from '../advertise/kernel-routes.ts';
@@ -47,6 +48,7 @@ export interface KernelAccess {
   readonly batch: IpBatch;
   readonly listInterfaces: InterfaceLister;
   readonly readRoutes: RouteReader;
+  readonly drainInterfaces: (name: string) => DrainInterface;
 }
 
 /** The options of a program: its own, and those that every probe of its kind has. */
@@ -79,7 +81,11 @@ export function loadInstance<Table extends OptionTable, ProbeOptions>(
     return [...longDrain(values), ...checkTargets(prepared?.targets ?? [], places)];
   });
   return {
-    options: passOptions(values, { instance, source: from.path, places, advice }),
+    options: passOptions(values, {
+      ...{ instance, source: from.path, places, advice },
+      // A route is not drained: nothing on this node could answer on.
+      drainInterface: route === undefined ? drainInterfaceOf(values) : undefined,
+    }),
     advertiser: advertiserOf(route, values, kernel),
     probe: async (context) =>
       prepared === undefined
@@ -135,10 +141,12 @@ function resolveManaged(
 function advertiserOf(
   route: HostRoute | undefined,
   values: CommonValues,
-  { batch, listInterfaces, readRoutes }: KernelAccess,
+  { batch, listInterfaces, readRoutes, drainInterfaces }: KernelAccess,
 ): Advertiser {
   if (route === undefined) {
-    return addressAdvertiser(runCommand, batch, listInterfaces, drainInterfaceOf(values));
+    const name = drainInterfaceOf(values);
+    const drain = name === undefined ? undefined : drainInterfaces(name);
+    return addressAdvertiser(runCommand, batch, listInterfaces, drain);
   }
   const leases = routeLeasesIn(values['state-dir'], systemClock);
   return routeAdvertiser(route.options, { read: readRoutes, batch, leases });
@@ -163,7 +171,7 @@ function defaultInstance(
 
 function passOptions(
   values: CommonValues,
-  rest: Pick<PassOptions, 'instance' | 'source' | 'places' | 'advice'>,
+  rest: Pick<PassOptions, 'instance' | 'source' | 'places' | 'advice' | 'drainInterface'>,
 ): PassOptions {
   return {
     ...rest,
@@ -178,7 +186,6 @@ function passOptions(
     retryDelayMs: values['retry-delay'],
     leaseMs: values.lease,
     drainMs: Math.min(values.drain, LONGEST_DRAIN_MS),
-    drainInterface: drainInterfaceOf(values),
     stateDir: values['state-dir'],
     persistDir: values['persist-dir'],
     lockWaitMs: values['lock-wait'],

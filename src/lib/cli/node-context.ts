@@ -1,5 +1,5 @@
 import { addressAdvertiser } from '../advertise/address-advertiser.ts';
-import { DRAIN_INTERFACE } from '../advertise/drain-interface.ts';
+import { DRAIN_INTERFACE, drainInterfaces } from '../advertise/drain-interface.ts';
 import { ipBatch } from '../advertise/ip-batch.ts';
 import { interfaceLister } from '../advertise/kernel-addresses.ts';
 import { routeReader } from '../advertise/kernel-routes.ts';
@@ -21,6 +21,7 @@ export function nodeContext(
   log: Log,
 ): NodeContext {
   const batch = ipBatch(runCommand, 0);
+  const drains = drainInterfaces(runCommand);
   const listInterfaces = interfaceLister();
   const readRoutes = routeReader(runCommand, READ_WINDOW_MS);
   return {
@@ -42,7 +43,7 @@ export function nodeContext(
             runCommand,
             batch,
             listInterfaces,
-            drainInterface === '' ? undefined : (drainInterface ?? DRAIN_INTERFACE),
+            drainInterface === '' ? undefined : drains(drainInterface ?? DRAIN_INTERFACE),
           ),
   };
 }

@@ -1,3 +1,4 @@
+import { drainInterfaces } from '../advertise/drain-interface.ts';
 import { ipBatch } from '../advertise/ip-batch.ts';
 import { interfaceLister } from '../advertise/kernel-addresses.ts';
 import { routeReader } from '../advertise/kernel-routes.ts';
@@ -99,6 +100,7 @@ function kernelAccess(windowMs: number): KernelAccess {
     batch: ipBatch(runCommand, windowMs),
     listInterfaces: interfaceLister(),
     readRoutes: routeReader(runCommand, windowMs),
+    drainInterfaces: drainInterfaces(runCommand),
   };
 }
 

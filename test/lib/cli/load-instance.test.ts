@@ -1,3 +1,4 @@
+import { drainInterfaces } from '../../../src/lib/advertise/drain-interface.ts';
 import { describe, expect, test } from 'vitest';
 import { loadInstance, type LoadedInstance } from '../../../src/lib/cli/load-instance.ts';
 import { list } from '../../../src/lib/options/option.ts';
@@ -32,7 +33,10 @@ function load(
   const none = (): never => {
     throw new Error('the kernel is not to be touched');
   };
-  return loadInstance(program, from, { listInterfaces: () => ({}), batch: none, readRoutes: none });
+  return loadInstance(program, from, {
+    ...{ listInterfaces: () => ({}), batch: none, readRoutes: none },
+    drainInterfaces: drainInterfaces(none),
+  });
 }
 
 describe('an instance', () => {
