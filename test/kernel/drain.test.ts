@@ -211,8 +211,8 @@ describe('a planned withdrawal', () => {
       await pass.finished;
       await until('its half', half);
       const lost = await whileAsking(async () => {
-        const { exitCode } = await site.probe([...BOTH, '--rise', '1']);
-        expect(exitCode).toBe(0);
+        const { exitCode, stderr } = await site.probe([...BOTH, '--rise', '1']);
+        expect({ exitCode, lines: stderr.split('\n').length }).toEqual({ exitCode: 0, lines: 2 });
         expect(await site.drained()).toEqual([]);
         expect(await site.moved()).toEqual({});
         expect(await site.namespace.serviceAddresses()).toHaveLength(2);

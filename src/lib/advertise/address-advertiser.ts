@@ -182,7 +182,12 @@ async function readBack(
   }
   const drains = changes.some(({ verb }) => verb === 'drain' || verb === 'end-drain');
   const drained = drains ? await readDrainRoutes(run) : new Set<string>();
+  // A drain route that only bridges a move is gone again by now.
+  const bridged = new Set(
+    changes.filter(({ verb }) => verb === 'end-drain').map(({ place }) => place.address),
+  );
   return changes.flatMap((change) => {
+    if (change.verb === 'drain' && bridged.has(change.place.address)) return [];
     const seen = kernel.get(change.place.interface)?.addresses;
     const difference = differs(change, seen ?? new Map(), drained, leaseMs);
     if (difference === undefined) return [];
