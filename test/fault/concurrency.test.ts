@@ -104,6 +104,7 @@ async function everythingAtOnce(instances: number): Promise<Figures> {
       figures.violate(`${names[index]} is not back at the end`);
   }
   if (await node.drained()) figures.violate('a drain route stays');
+  for (const misplaced of await node.misplaced(1)) figures.violate(misplaced);
   return figures.publish();
 }
 

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { start } from '../support/executable.ts';
 import { Figures, full, spread } from '../support/fault-figures.ts';
 import { FaultNode } from '../support/fault-node.ts';
+import { until } from '../support/until.ts';
 
 const TIMEOUT_MS = full ? 3_600_000 : 120_000;
 
@@ -40,7 +42,11 @@ async function bothPasses(violate: (message: string) => void): Promise<void> {
   await soundPass('fails', false, violate);
   await soundPass('works', true, violate);
   if (await node.drained()) violate('a drain route stays');
+  if ((await node.moved()).length > 0) violate('an address stays on the drain interface');
 }
+
+/** What the drains here give an address on the drain interface, in seconds. */
+const ON_DRAIN_INTERFACE_S = 1;
 
 /** Kills it at boundaries that are evenly spread over its life, and counts. */
 async function kill(victim: Victim, kills: number): Promise<Figures> {
@@ -58,6 +64,7 @@ async function kill(victim: Victim, kills: number): Promise<Figures> {
       figures.violate(`${fault}: ${message}`);
     };
     for (const unreadable of node.unreadableState()) violate(unreadable);
+    for (const misplaced of await node.misplaced(ON_DRAIN_INTERFACE_S)) violate(misplaced);
     await victim.examine(violate);
   }
   return figures.publish();
@@ -120,6 +127,15 @@ const victims: readonly (Victim & { readonly kills: number; readonly bounded: nu
     bounded: 6,
   },
   {
+    name: 'a planned withdrawal',
+    program: 'dns-probe',
+    args: () => node.passArgs('works', ['--withdraw', '--drain', '100ms']),
+    prepare: () => node.pass('works'),
+    examine: bothPasses,
+    kills: 200,
+    bounded: 6,
+  },
+  {
     name: 'ha-resume',
     program: 'ha-resume',
     args: resume,
@@ -141,6 +157,75 @@ describe('killed anywhere', { timeout: TIMEOUT_MS }, () => {
       const { violations, injected } = await kill(victim, wanted);
       expect(violations).toEqual([]);
       expect(injected).toBeGreaterThan(wanted / 3);
+    },
+  );
+});
+
+const V6 = '2001:db8::1';
+
+/** Where one half of the move begins, and what does it. */
+const moves = [
+  {
+    name: 'leaves',
+    program: 'ha-suspend',
+    args: suspend,
+    prepare: () => node.pass('works', ['-a', V6]),
+    seconds: ON_DRAIN_INTERFACE_S,
+  },
+  {
+    name: 'returns',
+    program: 'dns-probe',
+    args: () => node.passArgs('works', ['-a', V6]),
+    prepare: async () => {
+      await node.pass('works', ['-a', V6]);
+      // In the first half of a drain that nobody ends.
+      const args = [...node.folderArgs(), 'dns-probe', '--drain', '30s'];
+      const killed = await start(node.program('ha-suspend'), args, { namespace: node.namespace });
+      await until('the move', async () => (await node.moved()).length === 2);
+      killed.signal('SIGKILL');
+      await killed.finished;
+      await node.run('ha-resume', resume());
+    },
+    seconds: 15,
+  },
+];
+
+/** More lines than a move has, with what `ip` asks before. */
+const MOST_LINES = 16;
+
+describe('ip killed between any two lines', { timeout: TIMEOUT_MS }, () => {
+  test.each(moves)(
+    'when an address $name keeps nothing beyond its time',
+    async ({ name, program, args, prepare, seconds }) => {
+      const figures = new Figures(`ip killed: an address ${name}`);
+      for (let line = 1; line <= MOST_LINES; line += 1) {
+        await prepare();
+        const run = await node.inject(program, args(), `sendmsg:signal=KILL:when=${line}`);
+        if (run.hits.length === 0) continue;
+        figures.injected += 1;
+        figures.count(`exit ${run.exitCode ?? run.signal}`);
+        const violate = (message: string): void => {
+          figures.violate(`${name}, line ${line}: ${message}: ${run.stderr}`);
+        };
+        for (const misplaced of await node.misplaced(seconds)) violate(misplaced);
+        if (name === 'leaves') {
+          await until('the end of its lifetime', async () => (await node.moved()).length === 0);
+        }
+        await node.run('ha-resume', resume());
+        for (const [service, there] of [
+          ['fails', 0],
+          ['works', 2],
+        ] as const) {
+          const { exitCode, stderr } = await node.pass(service, ['-a', V6]);
+          if (exitCode !== (service === 'works' ? 0 : 2)) violate(`${service}: ${stderr}`);
+          const shown = await node.namespace.serviceAddresses();
+          if (shown.length !== there) violate(`${service}: ${shown.join(' ') || 'nothing'} on lo`);
+          if (await node.drained()) violate(`${service}: a drain route stays`);
+        }
+      }
+      const { violations, injected } = figures.publish();
+      expect(violations).toEqual([]);
+      expect(injected).toBeGreaterThan(5);
     },
   );
 });

@@ -35,7 +35,7 @@ const SNAPSHOT_MS = 60_000;
 
 /** A run with a fault in it. */
 export interface FaultyRun extends Finished {
-  /** The calls that the fault hit, as strace shows them. */
+  /** The calls that the fault hit, or the processes that it ended, as strace shows them. */
   readonly hits: readonly string[];
 }
 
@@ -130,6 +130,7 @@ export class FaultNode {
         await this.namespace.ip(`address replace ${ADDRESS}/32 dev lo ${lifetimes}`);
       else if (await this.advertised()) await this.namespace.ip(`address del ${ADDRESS}/32 dev lo`);
       if (await this.drained()) await this.namespace.ip('-4 route flush table local proto 120');
+      if ((await this.moved()).length > 0) await this.namespace.ip('address flush dev ha-drain');
       return;
     }
     await runs();
@@ -155,6 +156,26 @@ export class FaultNode {
 
   async drained(): Promise<boolean> {
     return (await this.namespace.ip('-4 route show table local proto 120')) !== '';
+  }
+
+  /** What is on the drain interface. */
+  async moved(): ReturnType<Namespace['addresses']> {
+    const shown = await this.namespace.exec('ip', ['link', 'show', 'dev', 'ha-drain']);
+    return shown.exitCode === 0 ? this.namespace.addresses('ha-drain') : [];
+  }
+
+  /**
+   * What must not be, whatever was killed: an address that nobody would take off the drain interface,
+   * or one that is on both interfaces.
+   *
+   * @param seconds that it may have there at most
+   */
+  async misplaced(seconds: number): Promise<readonly string[]> {
+    const onLo = new Set((await this.namespace.addresses()).map(({ address }) => address));
+    return (await this.moved()).flatMap(({ address, validSeconds = Infinity }) => [
+      ...(validSeconds > seconds ? [`${address} stays on ha-drain for ${validSeconds} s`] : []),
+      ...(onLo.has(address) ? [`${address} is on both interfaces`] : []),
+    ]);
   }
 
   suspended(): boolean {
@@ -212,7 +233,8 @@ export class FaultNode {
       { namespace: this.namespace, timeoutMs: 60_000 },
     );
     const lines = readFileSync(file, 'utf8').split('\n');
-    return { ...finished, hits: lines.filter((line) => line.includes('(INJECTED)')) };
+    const isHit = (line: string): boolean => /\(INJECTED\)|killed by SIGKILL/.test(line);
+    return { ...finished, hits: lines.filter(isHit) };
   }
 }
 
