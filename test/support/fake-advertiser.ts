@@ -1,12 +1,13 @@
 import { addressLabel, type Advertiser, type Change } from '../../src/lib/advertise/advertiser.ts';
 
+type Changeable = 'drainInterface' | 'hasDrainInterface' | 'prepareDrain';
+type Mutable = { -readonly [Key in keyof Advertiser]: Advertiser[Key] };
+
 /** A kernel in memory: addresses on interfaces, and drain routes. */
-export interface FakeAdvertiser extends Advertiser {
+export interface FakeAdvertiser extends Omit<Advertiser, Changeable>, Pick<Mutable, Changeable> {
   /** What is there, as `addressLabel` names it. */
   readonly places: Set<string>;
   readonly drainRoutes: Set<string>;
-  /** undefined: by local routes alone. */
-  drainInterface: string | undefined;
   /** What was applied, as `verb label`, in order. */
   readonly applied: string[];
   obstacle: string | undefined;
@@ -14,6 +15,8 @@ export interface FakeAdvertiser extends Advertiser {
   refuse: (change: Change) => string | undefined;
   /** Called before changes are applied. */
   beforeApply: () => void;
+  /** Called with the lifetime of an address that moves, in seconds. */
+  onMove: (seconds: number) => void;
 }
 
 export function fakeAdvertiser(): FakeAdvertiser {
@@ -32,6 +35,7 @@ export function fakeAdvertiser(): FakeAdvertiser {
     obstacle: undefined,
     refuse: () => undefined,
     beforeApply: () => undefined,
+    onMove: () => undefined,
     read: (asked) =>
       Promise.resolve({
         present: new Set(
@@ -50,6 +54,7 @@ export function fakeAdvertiser(): FakeAdvertiser {
         const message = fake.refuse(change);
         applied.push(`${change.verb} ${addressLabel(change.place)}`);
         if (message === undefined) make(change, places, drainRoutes);
+        if (message === undefined && change.verb === 'move') fake.onMove(change.seconds ?? NaN);
         const notPermitted = message?.includes('not permitted') === true;
         return message === undefined ? [] : [{ change, message, notPermitted }];
       });

@@ -54,23 +54,27 @@ export class PassBench {
   ): Promise<PassReport> {
     this.nowMs += 2000;
     const log = recordedLog();
-    const never = new AbortController().signal;
     try {
-      return await runPass(this.options(changes), {
-        clock: { now: () => this.now() },
-        log,
-        run: runCommand,
-        prepareChange: prepareCommand,
-        advertiser: this.kernel,
-        ownUid: process.getuid?.() ?? 0,
-        interrupts: { signal: never, hurry: never, requested: () => undefined },
-        configurations: { read: () => undefined, beside: () => [] },
-        probe: () => Promise.resolve(this.verdict),
-        ...ports,
-      });
+      return await runPass(this.options(changes), { ...this.ports(), log, ...ports });
     } finally {
       this.lines = log.lines.filter((line) => !line.startsWith('step'));
     }
+  }
+
+  /** What a pass works with here. */
+  ports(): PassPorts {
+    const never = new AbortController().signal;
+    return {
+      clock: { now: () => this.now() },
+      log: recordedLog(),
+      run: runCommand,
+      prepareChange: prepareCommand,
+      advertiser: this.kernel,
+      ownUid: process.getuid?.() ?? 0,
+      interrupts: { signal: never, hurry: never, requested: () => undefined },
+      configurations: { read: () => undefined, beside: () => [] },
+      probe: () => Promise.resolve(this.verdict),
+    };
   }
 
   state(instance = 'sample'): StateReading {

@@ -78,7 +78,8 @@ export async function withdrawAddresses(
     markWithdrawn(session.paths.state);
     throw unwritten;
   }
-  const mustBeEnded = begun?.attended ?? true;
+  // A drain that somebody else began is for him to end, or for the next pass.
+  const mustBeEnded = begun?.attended ?? leaving.unattended !== true;
   return { removed, drainUntilMs: mustBeEnded ? next.drain?.untilMs : undefined, state: next };
 }
 
