@@ -54,6 +54,8 @@ describe('scripts/install', () => {
       expect(files).toContain(`usr/local/lib/systemd/system/${name}@.timer`);
     }
     expect(files).toContain('usr/local/share/man/man7/anycast-ha.7');
+    expect(files).toContain('usr/local/lib/systemd/network/10-anycast-ha.network');
+    expect(files).toContain('usr/local/lib/NetworkManager/conf.d/10-anycast-ha.conf');
     expect(files).toContain(example);
     // Whose it is to write, nobody else writes.
     expect(files.filter((file) => file.startsWith('etc/'))).toEqual([]);
