@@ -151,7 +151,7 @@ describe('the npm package', () => {
     }[];
     const files = (report?.files ?? []).map((file) => file.path);
     const needed =
-      /^(dist\/(?!built)|scripts\/(un)?install$|scripts\/(cron|examples|metrics|routing)\/|[A-Z]+(\.md)?$|package\.json$)/;
+      /^(dist\/(?!built)|scripts\/(un)?install$|scripts\/(cron|examples|metrics|network|routing)\/|[A-Z]+(\.md)?$|package\.json$)/;
     expect(files.filter((file) => !needed.test(file))).toEqual([]);
     for (const name of EXECUTABLES) expect(files).toContain(`dist/${name}`);
 
