@@ -1,4 +1,5 @@
 import { addressLabel, type Advertiser, type Change } from '../../src/lib/advertise/advertiser.ts';
+import { withdrawLines } from '../../src/lib/advertise/withdraw-lines.ts';
 
 /** A kernel in memory: addresses on interfaces, and drain routes. */
 export interface FakeAdvertiser extends Advertiser {
@@ -45,6 +46,7 @@ export function fakeAdvertiser(): FakeAdvertiser {
       });
       return Promise.resolve(failures);
     },
+    withdrawLines: (asked) => withdrawLines('address', asked),
     drained: () => Promise.resolve(new Set(drainRoutes)),
   };
   return fake;

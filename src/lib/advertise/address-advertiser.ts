@@ -18,6 +18,7 @@ import {
   type InterfaceAddresses,
   type InterfaceLister,
 } from './kernel-addresses.ts';
+import { withdrawLines } from './withdraw-lines.ts';
 
 /** Advertises by service addresses on an interface, usually `lo`. */
 export function addressAdvertiser(
@@ -45,6 +46,7 @@ export function addressAdvertiser(
       }
       return readBack(run, changes, results, leaseMs);
     },
+    withdrawLines: (places) => withdrawLines('address', places),
     drained: () => readDrainRoutes(run),
   };
 }

@@ -46,6 +46,8 @@ export interface Advertiser {
   read(places: readonly ServiceAddress[]): Promise<KernelView>;
   /** Applies changes in the given order, then reads the kernel again and compares. */
   apply(changes: readonly Change[], leaseMs: number | undefined): Promise<readonly Failure[]>;
+  /** The lines for `ip -batch` that take places out, whoever hands them to it. */
+  withdrawLines(places: readonly ServiceAddress[]): readonly string[];
   /** The addresses that have a drain route now. Throws KernelError. */
   drained(): Promise<ReadonlySet<string>>;
 }

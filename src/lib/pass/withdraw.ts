@@ -6,6 +6,7 @@ import { drainAddress, longerDrain } from './drain.ts';
 import { healthAfterWithdrawal } from './decide.ts';
 import type { PassPorts } from './ports.ts';
 import type { Session, SessionPorts } from './session.ts';
+import { secureDrain, settleWithdrawal } from './withdraw-file.ts';
 
 type WithdrawalPorts = SessionPorts & Pick<PassPorts, 'advertiser'>;
 
@@ -64,6 +65,7 @@ export async function withdrawAddresses(
     unwritten = error;
   }
   const drained = wantsDrain && unwritten === undefined ? removed : [];
+  secureDrain(session, drained);
   const failures = await applyWithdrawal(removed, drained, advertiser);
   for (const { change, message } of failures.filter(({ change }) => change.verb === 'drain')) {
     log.warning(`${change.place.address} is not drained: ${message}`);
@@ -76,6 +78,7 @@ export async function withdrawAddresses(
     if (stuck.some(({ notPermitted }) => notPermitted)) throw new PermissionError(text);
     throw new KernelError(text);
   }
+  settleWithdrawal(session, removed, drain);
   if (unwritten !== undefined) {
     markWithdrawn(session.paths.state);
     throw unwritten;

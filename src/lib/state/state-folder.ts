@@ -11,6 +11,8 @@ export interface InstancePaths {
   readonly suspensions: string;
   /** A note of the command that runs. */
   readonly command: string;
+  /** The lines that take out what it advertises. */
+  readonly withdraw: string;
 }
 
 export function instancePaths(folder: string, instance: string): InstancePaths {
@@ -20,6 +22,7 @@ export function instancePaths(folder: string, instance: string): InstancePaths {
     claims: join(folder, 'claims'),
     suspensions: join(folder, 'suspensions'),
     command: join(folder, `${instance}.command`),
+    withdraw: join(folder, `${instance}.withdraw`),
   };
 }
 
