@@ -58,6 +58,7 @@ async function kill(victim: Victim, kills: number): Promise<Figures> {
       figures.violate(`${fault}: ${message}`);
     };
     for (const unreadable of node.unreadableState()) violate(unreadable);
+    for (const broken of await node.brokenWithdrawal()) violate(broken);
     await victim.examine(violate);
   }
   return figures.publish();
