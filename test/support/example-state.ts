@@ -49,6 +49,7 @@ export function exampleState(changes: Partial<InstanceState> = {}): InstanceStat
     rise: 2,
     suspensionIds: [],
     drain: null,
+    serviceEnd: null,
     warned: [],
     ...changes,
   };

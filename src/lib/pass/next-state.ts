@@ -38,6 +38,7 @@ export function nextState(outcome: Outcome): InstanceState {
     rise: options.rise,
     suspensionIds: [...decision.suspensionIds],
     drain: outcome.drain,
+    serviceEnd: outcome.service.id,
     warned: [...outcome.warned],
   };
 }
@@ -93,6 +94,7 @@ export function blankState(
     rise: 1,
     suspensionIds: [],
     drain: null,
+    serviceEnd: null,
     warned: [],
   };
 }

@@ -22,6 +22,7 @@ import {
   reportPass,
   type PassReport,
 } from './report.ts';
+import { endBeforeProbe } from './service-end.ts';
 import { openReadOnly, openSession, type Session } from './session.ts';
 import { secureAdditions, settleWithdrawFile } from './withdraw-file.ts';
 import { withdrawInstance } from './withdraw-instance.ts';
@@ -67,18 +68,20 @@ async function passWithin(
   const startedMs = monotonicMs();
   sayGap(locked, ports);
   const { session, dropped } = await takeOwnership(locked, options, ports);
+  const endBefore = endBeforeProbe(session.paths.ended);
   const probed = await probe(session, options, ports);
   if (ports.interrupts.requested() !== undefined) {
     return reportOf(options.instance, probed, undefined, []);
   }
-  const facts = await gatherFacts(session, probed, dropped, options, ports);
+  const facts = await gatherFacts(session, probed, endBefore, dropped, options, ports);
   const planned = await planPass(facts, ports);
   explain(planned, ports.log);
   if (options.mode === 'dry-run') return reportDryRun(planned);
 
   const { plan, trouble: unsecured } = secureAdditions(planned, ports);
   const watch = watchSuspensions(options, ports.clock, ports.ownUid);
-  const applied = await applyChanges(plan, watch.isSuspended, ports);
+  const isOut = (): boolean => facts.service.hasEndedSince() || watch.isSuspended();
+  const applied = await applyChanges(plan, isOut, ports);
   const outcome = await readBack({ ...plan, ...applied }, startedMs, ports);
   const state = nextState(outcome);
   const trouble = writeState(outcome, state, ports) ?? watch.trouble() ?? unsecured;

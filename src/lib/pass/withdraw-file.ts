@@ -116,4 +116,3 @@ function isIn(addresses: readonly string[] | undefined): (address: string) => bo
   const known = new Set(addresses);
   return (address) => known.has(address);
 }
-

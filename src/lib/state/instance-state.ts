@@ -69,6 +69,8 @@ const InstanceState = v.object({
   suspensionIds: v.array(shortText),
   /** Addresses that are answered through a local route until a moment, after their withdrawal. */
   drain: v.nullable(v.object({ untilMs: bootMoment, addresses: v.array(address) })),
+  /** The latest end of the service's unit that a pass has reckoned with; null: none. */
+  serviceEnd: v.optional(v.nullable(shortText), null),
   /** What was warned about already: each is said once until it is over. */
   warned: v.array(shortText),
 });

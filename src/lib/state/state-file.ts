@@ -180,7 +180,8 @@ export function knownState(reading: StateReading): InstanceState | undefined {
 }
 
 /** Removes what an instance that is no more has left. Throws the system's error. */
-export function forgetState({ state, withdraw }: InstancePaths): void {
+export function forgetState({ state, withdraw, ended }: InstancePaths): void {
+  removeIfPresent(ended);
   removeIfPresent(withdraw);
   removeIfPresent(state);
   removeIfPresent(markedPath(state));

@@ -13,6 +13,8 @@ export interface InstancePaths {
   readonly command: string;
   /** The lines that take out what it advertises. */
   readonly withdraw: string;
+  /** That the unit of its service ended. */
+  readonly ended: string;
 }
 
 export function instancePaths(folder: string, instance: string): InstancePaths {
@@ -23,6 +25,7 @@ export function instancePaths(folder: string, instance: string): InstancePaths {
     suspensions: join(folder, 'suspensions'),
     command: join(folder, `${instance}.command`),
     withdraw: join(folder, `${instance}.withdraw`),
+    ended: join(folder, `${instance}.ended`),
   };
 }
 

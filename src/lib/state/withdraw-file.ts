@@ -45,7 +45,8 @@ export function replaceWithdrawLines(path: string, lines: readonly string[]): vo
 export function addWithdrawLines(path: string, lines: readonly string[]): void {
   const former = readWithdrawLines(path);
   const missing = lines.filter((line) => former?.includes(line) !== true);
-  if (missing.length > 0 || former === undefined) replaceWithdrawLines(path, [...(former ?? []), ...missing]);
+  if (missing.length > 0 || former === undefined)
+    replaceWithdrawLines(path, [...(former ?? []), ...missing]);
 }
 
 /** Takes out of the file whatever is about these addresses. Throws StateError. */
