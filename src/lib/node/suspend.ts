@@ -4,13 +4,14 @@ import { readOwnRoutes } from '../advertise/kernel-routes.ts';
 import { readOspfTimers } from '../advertise/ospf-timers.ts';
 import { blankState } from '../pass/next-state.ts';
 import { readSuspensions } from '../pass/read-suspensions.ts';
-import { openSession, type SessionOptions } from '../pass/session.ts';
+import type { SessionOptions } from '../pass/session.ts';
 import { awaitDrain, finishDrain } from '../pass/drain.ts';
 import { withdrawAddresses, type Withdrawal } from '../pass/withdraw.ts';
 import { claimedAddresses } from '../state/claims.ts';
 import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
 import { usableState, readState, type StateReading } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
+import { openUnlessOut } from './already-out.ts';
 import { drainAdvice } from './drain-advice.ts';
 import { writeAll, type SuspensionRequest, type Written } from './hold.ts';
 import type { NodeContext } from './node-context.ts';
@@ -38,7 +39,7 @@ export async function suspendInstances(
     instances.map((instance) => withdrawSuspended(instance, request.drainMs, context)),
   );
   const withdrawn = results.flatMap((result) =>
-    result.status === 'fulfilled' ? [result.value] : [],
+    result.status === 'fulfilled' && result.value !== undefined ? [result.value] : [],
   );
   const advised = adviseOnDrain(withdrawn, request.drainMs, context);
   for (const { withdrawal, finish } of withdrawn) {
@@ -74,9 +75,13 @@ async function withdrawSuspended(
   instance: string,
   drainMs: number,
   context: NodeContext,
-): Promise<Withdrawn> {
+): Promise<Withdrawn | undefined> {
   const options = sessionOptions(instance, context);
-  const session = await openSession(options, context);
+  const session = await openUnlessOut(options, context);
+  if (session === undefined) {
+    context.log.notice(`${instance}: suspended; it was not advertised`);
+    return undefined;
+  }
   try {
     const before = lastKnownState(session.reading) ?? (await stateOfClaims(instance, context));
     const ports = { ...context, advertiser: context.advertiserFor(before.kind) };
