@@ -1,3 +1,4 @@
+import { latestEndOrNone } from '../pass/service-end.ts';
 import { openSession, type Session, type SessionOptions } from '../pass/session.ts';
 import { knownState, readState } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
@@ -7,9 +8,10 @@ import type { NodeContext } from './node-context.ts';
 /**
  * Opens an instance to take it out. Where nothing of it is in the kernel, a pass that is under way is
  * not waited for: it may hang on a service that is dead, which somebody is about to start again. It
- * finds the suspension before it adds anything, and behind that.
+ * finds the suspension before it adds anything, and behind that. Where systemd took it out, what
+ * follows from that is left to the next pass.
  *
- * @returns undefined: there is nothing to take out, and a pass has the lock
+ * @returns undefined: there is nothing to take out
  * @throws BusyError as `openSession`
  */
 export async function openUnlessOut(
@@ -18,6 +20,7 @@ export async function openUnlessOut(
 ): Promise<Session | undefined> {
   const isOut = await isAlreadyOut(options.instance, context);
   if (!isOut) return openSession(options, context);
+  if (hasJustEnded(options.instance, context)) return undefined;
   try {
     return await openSession({ ...options, lockWaitMs: 0, inTurn: false }, context);
   } catch (error) {
@@ -28,11 +31,19 @@ export async function openUnlessOut(
   }
 }
 
+/** Whether the service of an instance ended, and no pass has reckoned with that. */
+export function hasJustEnded(instance: string, { stateDir, clock }: NodeContext): boolean {
+  const { state: path, ended } = instancePaths(stateDir, instance);
+  const state = knownState(readState(path, clock.now()));
+  const end = latestEndOrNone(ended);
+  return state !== undefined && end !== undefined && end.id !== state.serviceEnd;
+}
+
 /** Whether neither an address of an instance is there nor a drain of it. Not known: no. */
 async function isAlreadyOut(instance: string, context: NodeContext): Promise<boolean> {
   const { state: path } = instancePaths(context.stateDir, instance);
   const state = knownState(readState(path, context.clock.now()));
-  if (state === undefined || state.drain !== null) return false;
+  if (state?.drain !== null) return false;
   const { present } = await context.advertiserFor(state.kind).read(state.places);
   return present.size === 0;
 }

@@ -11,7 +11,7 @@ import { claimedAddresses } from '../state/claims.ts';
 import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
 import { usableState, readState, type StateReading } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
-import { openUnlessOut } from './already-out.ts';
+import { hasJustEnded, openUnlessOut } from './already-out.ts';
 import { drainAdvice } from './drain-advice.ts';
 import { writeAll, type SuspensionRequest, type Written } from './hold.ts';
 import type { NodeContext } from './node-context.ts';
@@ -87,7 +87,9 @@ async function withdrawSuspended(
     const ports = { ...context, advertiser: context.advertiserFor(before.kind) };
     const ids = readSuspensions({ ...context, instance }, context.clock, context.ownUid).active;
     const state = { ...before, suspensionIds: ids.map(({ id }) => id) };
-    const withdrawal = await withdrawAddresses(session, state, state.places, drainMs, ports);
+    // Of a service that is dead nothing would answer.
+    const spanMs = hasJustEnded(instance, context) ? 0 : drainMs;
+    const withdrawal = await withdrawAddresses(session, state, state.places, spanMs, ports);
     sayWithdrawn(instance, withdrawal, context);
     return { withdrawal, finish: () => finishDrain(options, ports, withdrawal.state, false) };
   } finally {

@@ -101,11 +101,11 @@ export function healthAfterWithdrawal(health: Health, nowMs: number): Health {
 }
 
 /**
- * The health of an instance whose service ended: down at once, nothing counted. If it was up, that
- * is a flap: a service that dies over and over meets the hold-down, one that was stopped as planned
- * does not.
+ * The health of an instance whose service ended while it was advertised: down at once, nothing
+ * counted, and one flap. A service that dies over and over meets the hold-down; one that was taken
+ * out before it was stopped does not.
  */
-export function healthAfterEnd(health: Health, options: DecisionOptions, nowMs: number): Health {
+function healthAfterFlap(health: Health, nowMs: number, options: DecisionOptions): Health {
   const next = afterFailure(health, { ...options, fall: 1 }, nowMs);
   return { ...next, failures: 0 };
 }
@@ -153,7 +153,9 @@ export function decide(known: Circumstances): Decision {
   const isAged = reading.kind === 'gap' && reading.aged !== undefined;
   const kept = isAged && known.present ? reading.stale?.health : undefined;
   const before = kept ?? state?.health ?? initialHealth(known.present ? 'up' : 'down', now);
-  const living = known.hasEnded ? healthAfterEnd(before, options, now.bootMs) : before;
+  const wasOut = state?.advertising === false;
+  const ended = wasOut ? healthAfterWithdrawal : healthAfterFlap;
+  const living = known.hasEnded ? ended(before, now.bootMs, options) : before;
   const base = suspendedAnew ? healthAfterWithdrawal(living, now.bootMs) : living;
   const effective = degraded ? { ...options, fall: 1 } : options;
   const health = nextHealth(base, verdict.status, effective, now.bootMs);

@@ -22,7 +22,7 @@ import {
   reportPass,
   type PassReport,
 } from './report.ts';
-import { endBeforeProbe } from './service-end.ts';
+import { latestEndOrNone } from './service-end.ts';
 import { openReadOnly, openSession, type Session } from './session.ts';
 import { secureAdditions, settleWithdrawFile } from './withdraw-file.ts';
 import { withdrawInstance } from './withdraw-instance.ts';
@@ -68,7 +68,7 @@ async function passWithin(
   const startedMs = monotonicMs();
   sayGap(locked, ports);
   const { session, dropped } = await takeOwnership(locked, options, ports);
-  const endBefore = endBeforeProbe(session.paths.ended);
+  const endBefore = latestEndOrNone(session.paths.ended);
   const probed = await probe(session, options, ports);
   if (ports.interrupts.requested() !== undefined) {
     return reportOf(options.instance, probed, undefined, []);

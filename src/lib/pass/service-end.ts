@@ -14,8 +14,8 @@ export interface ServiceEndView {
   readonly hasEndedSince: () => boolean;
 }
 
-/** What is noted before a probe begins. What cannot be told is looked for again before adding. */
-export function endBeforeProbe(path: string): ServiceEnd | undefined {
+/** The latest end that is noted. What cannot be told now is looked for again before adding. */
+export function latestEndOrNone(path: string): ServiceEnd | undefined {
   try {
     return latestServiceEnd(path);
   } catch (error) {
@@ -33,7 +33,7 @@ export function viewServiceEnd(
   before: ServiceEnd | undefined,
   state: InstanceState | undefined,
 ): ServiceEndView {
-  const after = endBeforeProbe(path);
+  const after = latestEndOrNone(path);
   const voidsProbe = after !== undefined && after.id !== before?.id;
   const isKnown = state === undefined || after?.id === state.serviceEnd;
   const id = after?.id ?? null;

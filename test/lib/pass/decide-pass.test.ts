@@ -177,6 +177,9 @@ describe('after the end of its service', () => {
   test('one that was taken out before as planned has not flapped', () => {
     const { health } = decide(after({ reading: valid({ health: down }), verdict: DOWN }));
     expect(health).toMatchObject({ status: 'down', successes: 0, flaps: 0, changedAtMs: 900_000 });
+    // While it is suspended probing goes on, and may have found it up.
+    const reading = valid({ advertising: false, suspensionIds: ['a'] });
+    expect(decide(after({ reading })).health).toMatchObject({ status: 'down', flaps: 0 });
   });
 });
 
