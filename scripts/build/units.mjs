@@ -7,6 +7,9 @@ const SOURCES = path.join(ROOT, 'scripts/systemd');
 /** Where the units expect the executables; scripts/install replaces it by its own folder. */
 const SBIN_FOLDER = '/usr/local/sbin';
 
+/** The units that are not of one probe. */
+const OTHERS = ['anycast-ha-shutdown.service', 'anycast-ha-guard@.service'];
+
 /**
  * What the unit of a probe has beyond those of the others.
  *
@@ -30,17 +33,21 @@ TasksMax=1024
 };
 
 /**
- * Builds the systemd units: a service and a timer for each probe, and the unit for the shutdown.
+ * Builds the systemd units: a service and a timer for each probe, and those for the shutdown and for
+ * the service's own unit.
  *
  * @param {readonly string[]} probes names of the probes
  * @param {string} target folder for the units
  */
 export async function buildUnits(probes, target) {
   await mkdir(target, { recursive: true });
-  const [service, timer, shutdown, hardening] = await Promise.all(
-    ['probe@.service.in', 'probe@.timer.in', 'anycast-ha-shutdown.service.in', 'hardening.in'].map(
-      (file) => readFile(path.join(SOURCES, file), 'utf8'),
-    ),
+  const [service, timer, hardening, ...others] = await Promise.all(
+    [
+      'probe@.service.in',
+      'probe@.timer.in',
+      'hardening.in',
+      ...OTHERS.map((name) => `${name}.in`),
+    ].map((file) => readFile(path.join(SOURCES, file), 'utf8')),
   );
   /** @type {(name: string, text: string | undefined, fields?: Record<string, string>) => Promise<void>} */
   const write = (name, text, fields = {}) =>
@@ -59,7 +66,7 @@ export async function buildUnits(probes, target) {
     await write(`${probe}@.service`, service, fields);
     await write(`${probe}@.timer`, timer, fields);
   }
-  await write('anycast-ha-shutdown.service', shutdown);
+  for (const [index, name] of OTHERS.entries()) await write(name, others[index]);
 }
 
 /**

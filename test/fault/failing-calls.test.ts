@@ -55,6 +55,7 @@ async function passesWithFaults(
       figures.violate(`${fault} (${run.hits.join('; ')}): ${message}: ${run.stderr.trim()}`);
     };
     for (const fault of [...badManners(run), ...node.unreadableState()]) violate(fault);
+    for (const broken of await node.brokenWithdrawal()) violate(broken);
     await examine(run, violate);
   }
   return figures.publish();

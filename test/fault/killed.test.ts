@@ -65,6 +65,7 @@ async function kill(victim: Victim, kills: number): Promise<Figures> {
     };
     for (const unreadable of node.unreadableState()) violate(unreadable);
     for (const misplaced of await node.misplaced(ON_DRAIN_INTERFACE_S)) violate(misplaced);
+    for (const broken of await node.brokenWithdrawal()) violate(broken);
     await victim.examine(violate);
   }
   return figures.publish();

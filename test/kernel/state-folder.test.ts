@@ -78,7 +78,7 @@ describe('a state folder that was full when the service was withdrawn', () => {
     ]);
     expect(stdout.split('\n')).toEqual([
       ...['exit 74', '0', 'exit 0', '0', 'exit 0', '0', 'exit 0', '1'],
-      ...['claims', 'dns-probe.json', ''],
+      ...['claims', 'dns-probe.json', 'dns-probe.withdraw', ''],
     ]);
     expect(stderr.match(/: down: withdrew /g)).toHaveLength(1);
     expect(stderr.match(/: up: advertising /g)).toHaveLength(1);

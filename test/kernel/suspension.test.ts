@@ -189,6 +189,23 @@ describe('ha-suspend', () => {
     expect(await shown()).toEqual([]);
   });
 
+  test('waits for no pass where nothing is advertised: whoever starts a service again is in a hurry', async () => {
+    await site.probe([...BOTH, '--server', '127.0.0.9', '--fall', '1', '--attempts', '1']);
+    expect(await shown()).toEqual([]);
+    site.server.freeze();
+    const slow = await site.startProbe([...BOTH, '--timeout', '60s', '--attempts', '1']);
+    await until('the lock', () => site.stateFiles().includes('dns-probe.lock'));
+    const { exitCode, stderr } = await suspend('dns-probe');
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain('suspended; it was not advertised');
+    expect(site.stateFiles()).toContain('dns-probe.lock');
+    expect(slow.running).toBe(true);
+    site.server.thaw();
+    await slow.finished;
+    await pass();
+    expect(await shown()).toEqual([]);
+  });
+
   test('finds the addresses by their claims when the state is lost', async () => {
     writeFileSync(site.statePath(), 'rubbish');
     expect(await suspend('dns-probe', ...DRAIN)).toMatchObject({ exitCode: 0 });

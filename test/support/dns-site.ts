@@ -79,13 +79,18 @@ export class DnsSite {
     return state;
   }
 
-  /** The files of the state folder, without the folders in it. */
+  /**
+   * The files of the state folder, without the folders in it, and without the file that takes an
+   * instance out where that stands beside its state, as it always does.
+   */
   stateFiles(): readonly string[] {
     if (!existsSync(this.stateDir)) return [];
-    return readdirSync(this.stateDir, { withFileTypes: true })
+    const names = readdirSync(this.stateDir, { withFileTypes: true })
       .filter((entry) => !entry.isDirectory())
-      .map(({ name }) => name)
-      .sort();
+      .map(({ name }) => name);
+    const states = names.filter((name) => name.endsWith('.json'));
+    const beside = new Set(states.map((name) => name.replace(/\.json$/, '.withdraw')));
+    return names.filter((name) => !beside.has(name)).sort();
   }
 
   /** The addresses on the drain interface, with the seconds that the kernel keeps them there. */

@@ -51,6 +51,7 @@ export function exampleState(changes: Partial<InstanceState> = {}): InstanceStat
     drain: null,
     drainMs: null,
     drainInterface: null,
+    serviceEnd: null,
     warned: [],
     ...changes,
   };

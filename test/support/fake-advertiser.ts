@@ -1,4 +1,5 @@
 import { addressLabel, type Advertiser, type Change } from '../../src/lib/advertise/advertiser.ts';
+import { withdrawLines } from '../../src/lib/advertise/withdraw-lines.ts';
 
 type Changeable = 'drainInterface' | 'hasDrainInterface' | 'prepareDrain';
 type Mutable = { -readonly [Key in keyof Advertiser]: Advertiser[Key] };
@@ -60,6 +61,7 @@ export function fakeAdvertiser(): FakeAdvertiser {
       });
       return Promise.resolve(failures);
     },
+    withdrawLines: (asked) => withdrawLines('address', asked),
     drained: () => Promise.resolve(new Set(drainRoutes)),
   };
   return fake;

@@ -16,6 +16,9 @@ import { createTemporaryFolder, removeTemporaryFolder } from './temporary-folder
 import { until } from './until.ts';
 
 export const ADDRESS = '192.0.2.1';
+const BYSTANDER = '198.51.100.77';
+const LIFETIMES = 'valid_lft 300 preferred_lft 300';
+const DRAIN_ROUTE = 'dev lo table local proto 120 metric 1';
 const PROGRAMS = [
   ...['dns-probe', 'exec-probe', 'syslog-probe', 'tcp-route-probe'],
   ...['ha-suspend', 'ha-resume', 'ha-status'],
@@ -69,6 +72,7 @@ export class FaultNode {
       timeoutMs: 4 * 3_600_000,
     });
     await until('the name server is ready', () => responder.output.includes('ready'));
+    await namespace.ip(`address add ${BYSTANDER}/32 dev lo`);
     return new FaultNode(namespace, folder);
   }
 
@@ -125,9 +129,8 @@ export class FaultNode {
     const kept = this.#snapshot;
     if (kept.of === of && performance.now() < kept.untilMs) {
       this.#copyFiles(saved, this.folder);
-      const lifetimes = 'valid_lft 300 preferred_lft 300';
       if (kept.advertised)
-        await this.namespace.ip(`address replace ${ADDRESS}/32 dev lo ${lifetimes}`);
+        await this.namespace.ip(`address replace ${ADDRESS}/32 dev lo ${LIFETIMES}`);
       else if (await this.advertised()) await this.namespace.ip(`address del ${ADDRESS}/32 dev lo`);
       if (await this.drained()) await this.namespace.ip('-4 route flush table local proto 120');
       if ((await this.moved()).length > 0) await this.namespace.ip('address flush dev ha-drain');
@@ -152,6 +155,36 @@ export class FaultNode {
 
   async advertised(): Promise<boolean> {
     return (await this.namespace.addresses()).some(({ address }) => address === ADDRESS);
+  }
+
+  /**
+   * What systemd would leave, should the service end in this moment: the file that takes the instance
+   * out must leave nothing of it advertised, and all else. What is there is put back afterwards.
+   */
+  async brokenWithdrawal(): Promise<readonly string[]> {
+    const file = path.join(this.stateDir, 'dns-probe.withdraw');
+    const [advertised, drained] = [await this.advertised(), await this.drained()];
+    const before = await this.#ofOthers();
+    await this.namespace.exec('/sbin/ip', ['-force', '-batch', file]);
+    const stays = (await this.advertised()) || (await this.drained());
+    const isWhole = (await this.#ofOthers()) === before;
+    if (advertised) {
+      await this.namespace.ip(`address replace ${ADDRESS}/32 dev lo ${LIFETIMES}`);
+    }
+    if (drained) await this.namespace.ip(`route replace local ${ADDRESS} ${DRAIN_ROUTE}`);
+    return [
+      ...(stays ? ['INSTANCE.withdraw leaves it advertised'] : []),
+      ...(isWhole ? [] : ['INSTANCE.withdraw takes out what is not its own']),
+    ];
+  }
+
+  /** The addresses and routes that are not the instance's. */
+  async #ofOthers(): Promise<string> {
+    const shown = await Promise.all(
+      ['-o address show', 'route show table all'].map((line) => this.namespace.ip(line)),
+    );
+    const lines = shown.join('').split('\n');
+    return lines.filter((line) => !line.includes(ADDRESS)).join('\n');
   }
 
   async drained(): Promise<boolean> {

@@ -26,12 +26,13 @@ afterAll(async () => {
 });
 
 describe('the units', () => {
-  test('are a service and a timer for each probe, and one for the shutdown', () => {
+  test('are a service and a timer for each probe, one for the shutdown, and the guard of a service', () => {
     const probes = readdirSync(path.join(ROOT, 'src/bin'))
       .map((file) => path.parse(file).name)
       .filter((name) => name.endsWith('-probe'));
     const expected = probes.flatMap((name) => [`${name}@x.service`, `${name}@x.timer`]);
-    expect([...UNITS].sort()).toEqual([...expected, 'anycast-ha-shutdown.service'].sort());
+    const others = ['anycast-ha-shutdown.service', 'anycast-ha-guard@x.service'];
+    expect([...UNITS].sort()).toEqual([...expected, ...others].sort());
   });
 
   test('satisfy systemd-analyze verify', async () => {

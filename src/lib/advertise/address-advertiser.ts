@@ -19,6 +19,7 @@ import {
   type InterfaceAddresses,
   type InterfaceLister,
 } from './kernel-addresses.ts';
+import { withdrawLines } from './withdraw-lines.ts';
 
 /**
  * Advertises by service addresses on an interface, usually `lo`.
@@ -54,6 +55,7 @@ export function addressAdvertiser(
       }
       return readBack(run, changes, results, leaseMs);
     },
+    withdrawLines: (places) => withdrawLines('address', places),
     drained: () => readDrainRoutes(run),
   };
 }

@@ -59,6 +59,8 @@ export interface Advertiser {
   read(places: readonly ServiceAddress[]): Promise<KernelView>;
   /** Applies changes in the given order, then reads the kernel again and compares. */
   apply(changes: readonly Change[], leaseMs: number | undefined): Promise<readonly Failure[]>;
+  /** The lines for `ip -batch` that take places out, whoever hands them to it. */
+  withdrawLines(places: readonly ServiceAddress[]): readonly string[];
   /** The addresses that have a drain route now. Throws KernelError. */
   drained(): Promise<ReadonlySet<string>>;
 }
@@ -66,4 +68,14 @@ export interface Advertiser {
 /** How a place is shown to people and compared with another. */
 export function addressLabel(place: ServiceAddress): string {
   return `${hostPrefix(place.address)} dev ${place.interface}`;
+}
+
+/** The same changes with nothing added or renewed: what is drained goes on being so. */
+export function withoutReturns(planned: readonly Change[]): readonly Change[] {
+  const returning = new Set(
+    planned.filter(({ verb }) => verb === 'add').map(({ place }) => place.address),
+  );
+  return planned.filter(
+    ({ verb, place }) => verb !== 'renew' && (verb === 'remove' || !returning.has(place.address)),
+  );
 }

@@ -12,6 +12,7 @@ import {
   type RouteFindings,
   type RouteReader,
 } from './kernel-routes.ts';
+import { withdrawLines } from './withdraw-lines.ts';
 
 /** How a host route is made, beside its address and interface. */
 export interface RouteOptions {
@@ -97,6 +98,11 @@ export function routeAdvertiser(route: RouteOptions, ports: RoutePorts): Adverti
       }
       return failures;
     },
+    withdrawLines: (places) =>
+      withdrawLines('route', places, {
+        route: { table: tableOf(route), via: route.via },
+        metricOf: (address) => metricOf(address, route),
+      }),
     drained: () => Promise.resolve(new Set()),
   };
 }

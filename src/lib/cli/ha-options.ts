@@ -1,5 +1,5 @@
 import { generalOptions } from '../options/common-options.ts';
-import { flag, optional, value } from '../options/option.ts';
+import { flag, list, optional, value, type ValueParser } from '../options/option.ts';
 import {
   directory,
   drainTime,
@@ -89,6 +89,57 @@ export const resumeOptions = {
     configurable: false,
     describe: 'Wait until it is advertised again; exit 1 when it is not by then.',
     defaultNote: 'return at once',
+  }),
+  ...generalOptions,
+} as const;
+
+/** A unit as systemctl(1) takes it: without a suffix it is a service. */
+const serviceUnit: ValueParser<string> = Object.assign(
+  (given: string) => {
+    const name = /\.[a-z]+$/.test(given) ? given : `${given}.service`;
+    if (
+      !/^[A-Za-z0-9:_.\\-][A-Za-z0-9:_.@\\-]{0,250}\.service$/.test(name) ||
+      name.includes('@.')
+    ) {
+      throw new RangeError(`'${given}' is no unit of a service`);
+    }
+    return name;
+  },
+  { metavar: 'UNIT' },
+);
+
+/** The options of ha-guard. */
+export const guardOptions = {
+  unit: list(serviceUnit, {
+    group: WHICH,
+    configurable: false,
+    describe: 'Unit of the service that the instance asks. Repeatable.',
+  }),
+  all: flag({
+    group: WHICH,
+    configurable: false,
+    describe: 'With --remove: all instances that are tied to a unit.',
+  }),
+  'config-dir': value(directory, {
+    group: WHICH,
+    default: '/etc/anycast-ha',
+    describe: 'Folder of configurations: an instance may be tied before its first pass.',
+  }),
+  remove: flag({
+    group: HOW,
+    configurable: false,
+    describe: 'Take the ties of the instance away, or those to --unit alone.',
+  }),
+  list: flag({
+    group: HOW,
+    configurable: false,
+    describe: 'Show which units take which instances along, and what is wrong with that.',
+  }),
+  'dry-run': flag({
+    group: HOW,
+    alias: 'n',
+    configurable: false,
+    describe: 'Print what would be written and removed, and change nothing.',
   }),
   ...generalOptions,
 } as const;

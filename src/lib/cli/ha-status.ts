@@ -1,6 +1,9 @@
 import { knownInstances, selectInstances } from '../node/known-instances.ts';
 import { readStatuses, type InstanceStatus } from '../node/status.ts';
+import { readTies, readTieStatuses } from '../node/ties.ts';
+import type { NodeContext } from '../node/node-context.ts';
 import { sleep } from '../system/clock.ts';
+import { StateError, SystemdError } from '../system/errors.ts';
 import { ExitStatus } from '../system/exit-status.ts';
 import { knownConfigurations } from '../options/configured-instances.ts';
 import type { statusOptions } from './ha-options.ts';
@@ -15,6 +18,31 @@ const WATCH_MS = 1000;
 /** Cursor home, and clear what follows (ECMA-48 8.3.21, 8.3.39): no flicker. */
 const HOME = '\u001b[H';
 const CLEAR_REST = '\u001b[J';
+
+/**
+ * What is wrong with the ties of the instances to the units of their services, too. systemd is asked
+ * only where there are any.
+ */
+async function withTies(
+  statuses: readonly InstanceStatus[],
+  { run, stateDir }: NodeContext,
+): Promise<readonly InstanceStatus[]> {
+  const names = new Set(statuses.map(({ instance }) => instance));
+  try {
+    const ties = readTies().filter(({ instance }) => names.has(instance));
+    if (ties.length === 0) return statuses;
+    const found = await readTieStatuses(run, ties, stateDir);
+    return statuses.map((status) => {
+      const own = found.filter(({ instance }) => instance === status.instance);
+      const problems = own.flatMap(({ problem }) => problem ?? []);
+      return { ...status, inconsistent: [...status.inconsistent, ...problems] };
+    });
+  } catch (error) {
+    // Without systemd nothing depends on them.
+    if (error instanceof SystemdError || error instanceof StateError) return statuses;
+    throw error;
+  }
+}
 
 /**
  * Shows how instances are.
@@ -32,7 +60,7 @@ export async function haStatus(
     const configured = configurations.map(({ instance }) => instance);
     const known = [...new Set([...knownInstances(context), ...configured])].sort();
     const names = positional.length === 0 ? known : selectInstances(positional, known);
-    return readStatuses(names, configurations, context);
+    return withTies(await readStatuses(names, configurations, context), context);
   };
   const show = (statuses: readonly InstanceStatus[]): string =>
     values.json

@@ -5,13 +5,14 @@ import { readOwnRoutes } from '../advertise/kernel-routes.ts';
 import { readOspfTimers } from '../advertise/ospf-timers.ts';
 import { blankState } from '../pass/next-state.ts';
 import { readSuspensions } from '../pass/read-suspensions.ts';
-import { openSession, type SessionOptions } from '../pass/session.ts';
+import type { SessionOptions } from '../pass/session.ts';
 import { awaitDrain, finishDrain } from '../pass/drain.ts';
 import { withdrawAddresses, type Withdrawal } from '../pass/withdraw.ts';
 import { claimedAddresses } from '../state/claims.ts';
 import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
 import { usableState, readState, type StateReading } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
+import { hasJustEnded, openUnlessOut } from './already-out.ts';
 import { drainAdvice } from './drain-advice.ts';
 import { writeAll, type SuspensionRequest, type Written } from './hold.ts';
 import type { NodeContext } from './node-context.ts';
@@ -39,7 +40,7 @@ export async function suspendInstances(
     instances.map((instance) => withdrawSuspended(instance, request.drainMs, context)),
   );
   const withdrawn = results.flatMap((result) =>
-    result.status === 'fulfilled' ? [result.value] : [],
+    result.status === 'fulfilled' && result.value !== undefined ? [result.value] : [],
   );
   const advised = adviseOnDrain(withdrawn, context);
   for (const { withdrawal, finish } of withdrawn) {
@@ -78,9 +79,13 @@ async function withdrawSuspended(
   instance: string,
   wantedDrainMs: number | undefined,
   context: NodeContext,
-): Promise<Withdrawn> {
+): Promise<Withdrawn | undefined> {
   const options = sessionOptions(instance, context);
-  const session = await openSession(options, context);
+  const session = await openUnlessOut(options, context);
+  if (session === undefined) {
+    context.log.notice(`${instance}: suspended; it was not advertised`);
+    return undefined;
+  }
   try {
     const before = lastKnownState(session.reading) ?? (await stateOfClaims(instance, context));
     const ports = {
@@ -90,7 +95,9 @@ async function withdrawSuspended(
     const drainMs = wantedDrainMs ?? before.drainMs ?? DRAIN_MS;
     const ids = readSuspensions({ ...context, instance }, context.clock, context.ownUid).active;
     const state = { ...before, suspensionIds: ids.map(({ id }) => id) };
-    const withdrawal = await withdrawAddresses(session, state, state.places, { drainMs }, ports);
+    // Of a service that is dead nothing would answer.
+    const leaving = { drainMs: hasJustEnded(instance, context) ? 0 : drainMs };
+    const withdrawal = await withdrawAddresses(session, state, state.places, leaving, ports);
     sayWithdrawn(instance, withdrawal, context);
     return {
       drainMs,

@@ -1,4 +1,4 @@
-import { addressLabel, type Change } from '../advertise/advertiser.ts';
+import { addressLabel, withoutReturns, type Change } from '../advertise/advertiser.ts';
 import type { ServiceAddress } from '../state/instance-state.ts';
 import { drainAfter, drainDropped, preparesDrain } from './drain.ts';
 import type { Applied, Plan } from './facts.ts';
@@ -12,12 +12,13 @@ import { sayUndrained, withdrawAddresses } from './withdraw.ts';
  * before. Without a drain it would lose what is still on its way.
  */
 function leavesAsPlanned(
-  { session, options, before, decision, changes, verdict }: Plan,
+  { session, options, before, decision, changes, verdict, service }: Plan,
   { advertiser }: Pick<PassPorts, 'advertiser'>,
 ): boolean {
   return (
     before?.health.status === 'up' &&
     verdict.status !== 'down' &&
+    service.news === undefined &&
     decision.suspensionIds.some((id) => !before.suspensionIds.includes(id)) &&
     changes.some(({ verb }) => verb === 'remove') &&
     session.mayWrite &&
@@ -46,7 +47,8 @@ export async function applyChanges(
   const own = new Set(options.places.map(({ address }) => address));
   const leaves = ({ verb, place }: Change): boolean => verb === 'remove' && own.has(place.address);
   const others = planned ? changes.filter((change) => !leaves(change)) : changes;
-  const reconciled = await reconcile(others, options.leaseMs, suspended, ports);
+  const { hasEndedSince } = plan.service;
+  const reconciled = await reconcile(others, options.leaseMs, suspended, hasEndedSince, ports);
   const outcome = { ...reconciled, failures: sayUndrained(reconciled.failures, ports.log) };
   sayDropped(outcome, own, ports);
   const drain = drainAfter(before, outcome.changes, outcome.failures);
@@ -59,10 +61,10 @@ export async function applyChanges(
 
 /**
  * Takes out again what was added while somebody suspended the instance: clients may have come by
- * then, so it is drained as in any planned withdrawal.
+ * then, so it is drained as in any planned withdrawal. Where the service ended nobody would answer.
  */
 async function undo(
-  { session, before, decision, options }: Plan,
+  { session, before, decision, options, service }: Plan,
   outcome: Reconciled & Applied,
   ports: PassPorts,
 ): Promise<Applied> {
@@ -74,7 +76,8 @@ async function undo(
     return { changes, failures: [...outcome.failures, ...failures], drain };
   }
   const state = { ...before, drain, health: decision.health };
-  const withdrawal = await withdrawAddresses(session, state, outcome.undo, options, ports);
+  const leaving = { drainMs: service.hasEndedSince() ? 0 : options.drainMs };
+  const withdrawal = await withdrawAddresses(session, state, outcome.undo, leaving, ports);
   return { changes, failures: outcome.failures, drain: withdrawal.state.drain };
 }
 
@@ -112,38 +115,32 @@ interface Reconciled extends Omit<Applied, 'drain'> {
  * lock later; so it is looked for just before anything is added, and once more behind it. What the
  * addition needs is loaded before the look, so that the two are next to each other.
  *
- * @param isSuspended looks at the suspensions as they are in this moment; also true when that
- *   cannot be told
+ * @param isSuspended looks at the suspensions, and whether the service ended, as it is in this
+ *   moment; also true when that cannot be told
+ * @param hasEnded the latter alone
  */
 async function reconcile(
   planned: readonly Change[],
   leaseMs: number | undefined,
   isSuspended: () => boolean,
+  hasEnded: () => boolean,
   { advertiser, log, prepareChange }: Pick<PassPorts, 'advertiser' | 'log' | 'prepareChange'>,
 ): Promise<Reconciled> {
   const adds = (change: Change): boolean => change.verb === 'add' || change.verb === 'renew';
   let changes = planned;
   if (planned.some(adds)) await prepareChange();
   if (planned.some(adds) && isSuspended()) {
-    log.step('suspended in this moment: nothing is added');
+    log.step('suspended or ended in this moment: nothing is added');
     changes = withoutReturns(planned);
   }
   if (changes.length === 0) return { changes, failures: [], undo: [] };
   for (const change of changes) log.step(`${change.verb} ${addressLabel(change.place)}`);
   const failures = await advertiser.apply(changes, leaseMs);
-  // One that was there before is left to whoever suspends: that withdrawal has a drain.
-  const added = changes.filter(({ verb }) => verb === 'add');
+  // One that was there before is left to whoever suspends: that withdrawal has a drain. Where the
+  // service ended it may be gone by then, and the renewal has put it in again.
+  const again = hasEnded();
+  const added = changes.filter(({ verb }) => verb === 'add' || (verb === 'renew' && again));
   if (added.length === 0 || !isSuspended()) return { changes, failures, undo: [] };
-  log.step('suspended in this moment: what was added is taken out again');
+  log.step('suspended or ended in this moment: what was added is taken out again');
   return { changes, failures, undo: added.map(({ place }) => place) };
-}
-
-/** Nothing is added or renewed, and what is drained goes on being so. */
-function withoutReturns(planned: readonly Change[]): readonly Change[] {
-  const returning = new Set(
-    planned.filter(({ verb }) => verb === 'add').map(({ place }) => place.address),
-  );
-  return planned.filter(
-    ({ verb, place }) => verb !== 'renew' && (verb === 'remove' || !returning.has(place.address)),
-  );
 }

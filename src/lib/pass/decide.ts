@@ -100,6 +100,16 @@ export function healthAfterWithdrawal(health: Health, nowMs: number): Health {
   };
 }
 
+/**
+ * The health of an instance whose service ended while it was advertised: down at once, nothing
+ * counted, and one flap. A service that dies over and over meets the hold-down; one that was taken
+ * out before it was stopped does not.
+ */
+function healthAfterFlap(health: Health, nowMs: number, options: DecisionOptions): Health {
+  const next = afterFailure(health, { ...options, fall: 1 }, nowMs);
+  return { ...next, failures: 0 };
+}
+
 /** What is known of the suspensions of an instance. */
 export type SuspensionView =
   | { readonly known: true; readonly ids: readonly string[] }
@@ -120,6 +130,8 @@ export interface Circumstances {
   readonly suspensions: SuspensionView;
   /** Lock or state cannot be written: one failure is enough, and nothing is added. */
   readonly degraded: boolean;
+  /** Whether the service's unit ended since the last pass: systemd withdrew it then. */
+  readonly hasEnded: boolean;
   /** Whether the kernel shows one of the service addresses. */
   readonly present: boolean;
   /** Whether an address would be gone before the next pass comes. */
@@ -141,7 +153,10 @@ export function decide(known: Circumstances): Decision {
   const isAged = reading.kind === 'gap' && reading.aged !== undefined;
   const kept = isAged && known.present ? reading.stale?.health : undefined;
   const before = kept ?? state?.health ?? initialHealth(known.present ? 'up' : 'down', now);
-  const base = suspendedAnew ? healthAfterWithdrawal(before, now.bootMs) : before;
+  const wasOut = state?.advertising === false;
+  const ended = wasOut ? healthAfterWithdrawal : healthAfterFlap;
+  const living = known.hasEnded ? ended(before, now.bootMs, options) : before;
+  const base = suspendedAnew ? healthAfterWithdrawal(living, now.bootMs) : living;
   const effective = degraded ? { ...options, fall: 1 } : options;
   const health = nextHealth(base, verdict.status, effective, now.bootMs);
   return {

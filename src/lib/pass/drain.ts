@@ -9,6 +9,7 @@ import { KernelError, messageOf, StateError } from '../system/errors.ts';
 import type { Facts, Plan } from './facts.ts';
 import type { Advice, PassPorts } from './ports.ts';
 import { openSession, type SessionOptions, type SessionPorts } from './session.ts';
+import { settleDrain } from './withdraw-file.ts';
 
 type DrainState = NonNullable<InstanceState['drain']>;
 
@@ -308,11 +309,12 @@ export async function finishDrain(
         const text = failures.map(({ change, message }) => `${change.place.address}: ${message}`);
         throw new KernelError(`the drain of ${text.join('; ')}`);
       }
+      settleDrain(session, state.drain.addresses);
       ports.log.step('drain: over');
       if (session.degraded === undefined) session.write({ ...state, drain: null });
     }
     const untouched = state.lastPass?.atMs === drained.lastPass?.atMs && !state.advertising;
-    if (forget && untouched) forgetState(session.paths.state);
+    if (forget && untouched) forgetState(session.paths);
   } finally {
     session.close();
   }

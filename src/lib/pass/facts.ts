@@ -1,11 +1,13 @@
 import { usableState } from '../state/state-file.ts';
 import type { Advertiser, Change, Failure, KernelView } from '../advertise/advertiser.ts';
-import { unknown, type Verdict } from '../probe/probe.ts';
+import { down, unknown, type Verdict } from '../probe/probe.ts';
 import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
+import type { ServiceEnd } from '../state/service-end.ts';
 import type { Moment } from '../system/clock.ts';
 import { type Decision } from './decide.ts';
 import type { PassOptions, PassPorts } from './ports.ts';
 import { readSuspensions, type SuspensionReading } from './read-suspensions.ts';
+import { viewServiceEnd, type ServiceEndView } from './service-end.ts';
 import type { Session } from './session.ts';
 
 /** What a pass knows once its probe has answered, before it changes anything. */
@@ -25,6 +27,8 @@ export interface Facts {
   /** That of it which is there. */
   readonly leftOver: readonly ServiceAddress[];
   readonly suspended: SuspensionReading;
+  /** What became of the unit of its service. */
+  readonly service: ServiceEndView;
   readonly now: Moment;
 }
 
@@ -58,12 +62,14 @@ export interface Outcome extends Plan, Applied {
  * Looks at kernel and suspensions.
  *
  * @param probed what the probe said
+ * @param endBefore what was noted of the service's end before the probe began
  * @param dropped places that the configuration does not name any more
  * @throws KernelError when the kernel cannot be read
  */
 export async function gatherFacts(
   session: Session,
   probed: Verdict,
+  endBefore: ServiceEnd | undefined,
   dropped: readonly ServiceAddress[],
   options: PassOptions,
   { advertiser, clock, ownUid }: Pick<PassPorts, 'advertiser' | 'clock' | 'ownUid'>,
@@ -71,6 +77,7 @@ export async function gatherFacts(
   const view = await advertiser.read(options.places);
   const leftOver = await addressesThere(advertiser, dropped);
   const before = usableState(session.reading);
+  const service = viewServiceEnd(session.paths.ended, endBefore, before);
   const shown = options.places.some(({ address }) => view.present.has(address));
   return {
     session,
@@ -78,14 +85,25 @@ export async function gatherFacts(
     kind: advertiser.kind,
     before,
     wasAdvertising: before?.advertising ?? shown,
-    // Without its interface the node can neither advertise nor judge: that is not the service's fault.
-    verdict: view.obstacle === undefined ? probed : unknown('no-interface', view.obstacle),
+    verdict: judge(probed, view.obstacle, service),
     view,
     dropped,
     leftOver,
     suspended: readSuspensions(options, clock, ownUid),
+    service,
     now: clock.now(),
   };
+}
+
+function judge(
+  probed: Verdict,
+  obstacle: string | undefined,
+  { news, voidsProbe }: ServiceEndView,
+): Verdict {
+  // Without its interface the node can neither advertise nor judge: that is not the service's fault.
+  if (obstacle !== undefined) return unknown('no-interface', obstacle);
+  // Whoever answered may be the one that is dead by now.
+  return voidsProbe && news !== undefined ? down('ended', news.words) : probed;
 }
 
 /**

@@ -1,13 +1,16 @@
+import { dirname } from 'node:path';
 import type { ConfiguredInstance } from '../options/configured-instances.ts';
 import { claim, claimedAddresses, claimOwner, releaseClaim } from '../state/claims.ts';
 import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
 import { acquireLock } from '../state/lock.ts';
 import { knownState, usableState, forgetState, readState } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
+import { dropFromWithdrawFile } from '../state/withdraw-file.ts';
 import { ConfigurationError } from '../system/errors.ts';
 import type { PassOptions, PassPorts } from './ports.ts';
 import { describeSuspension, readSuspensions } from './read-suspensions.ts';
 import type { Session } from './session.ts';
+import { addToWithdrawFile } from './withdraw-file.ts';
 
 export type HandOverPorts = Pick<
   PassPorts,
@@ -36,6 +39,7 @@ export async function takeGivenUp(
   if (file === 'unreadable') return undefined;
   if (file === undefined) return inherit(owner, state, session, options, ports);
   if (!hasGivenUp(file, owner, place, state)) return undefined;
+  addToWithdrawFile(session, ports.advertiser.withdrawLines([place]));
   if (!replaceClaim(session, place.address, owner, options.instance)) return undefined;
   ports.log.notice(`took ${place.address} over from instance '${owner}', whose file gave it up`);
   return [];
@@ -90,18 +94,21 @@ async function inherit(
         `resume it first (ha-resume ${owner} --everyone)`,
     );
   }
-  const { lock: path, state: statePath, claims } = instancePaths(options.stateDir, owner);
+  const paths = instancePaths(options.stateDir, owner);
+  const { lock: path, claims } = paths;
   const waitMs = options.lockWaitMs;
   const lock = await acquireLock({ path, waitMs, holdMs: HOLD_MS, log, run });
   try {
     const claimed = new Set(claimedAddresses(claims, owner));
+    const inherited = state.places.filter(({ address }) => claimed.has(address));
+    addToWithdrawFile(session, ports.advertiser.withdrawLines(inherited));
     for (const address of claimed) replaceClaim(session, address, owner, options.instance);
-    forgetState(statePath);
+    forgetState(paths);
     log.notice(
       `took ${[...claimed].join(', ')} over from instance '${owner}', whose file ${state.source ?? ''} is gone`,
     );
     const named = new Set(options.places.map(({ address }) => address));
-    return state.places.filter(({ address }) => claimed.has(address) && !named.has(address));
+    return inherited.filter(({ address }) => !named.has(address));
   } finally {
     lock.release();
   }
@@ -162,6 +169,7 @@ function readQuietly(
 
 /** Whether it is the new owner's then; somebody else may be faster. Throws StateError. */
 function replaceClaim({ paths }: Session, address: string, from: string, to: string): boolean {
+  dropFromWithdrawFile(instancePaths(dirname(paths.state), from).withdraw, [address]);
   releaseClaim(paths.claims, address, from);
   return claim(paths.claims, address, to) === to;
 }

@@ -43,6 +43,7 @@ export function nextState(outcome: Outcome): InstanceState {
     drainInterface: preparesDrain(outcome)
       ? (options.drainInterface ?? '')
       : (before?.drainInterface ?? null),
+    serviceEnd: outcome.service.id,
     warned: [...outcome.warned],
   };
 }
@@ -100,6 +101,7 @@ export function blankState(
     drain: null,
     drainMs: null,
     drainInterface: null,
+    serviceEnd: null,
     warned: [],
   };
 }

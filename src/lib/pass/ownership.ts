@@ -4,6 +4,7 @@ import type { ServiceAddress } from '../state/instance-state.ts';
 import { acquireLock } from '../state/lock.ts';
 import { knownState, readState, type StateReading } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
+import { dropFromWithdrawFile } from '../state/withdraw-file.ts';
 import type { Clock } from '../system/clock.ts';
 import { ConfigurationError, StateError } from '../system/errors.ts';
 import { keepHandedOver, takeGivenUp, type HandOverPorts } from './hand-over.ts';
@@ -167,6 +168,7 @@ async function takeOver(
   });
   try {
     if (!(await isVoid())) return false;
+    dropFromWithdrawFile(paths.withdraw, [place.address]);
     releaseClaim(session.paths.claims, place.address, owner);
     if (claim(session.paths.claims, place.address, options.instance) !== options.instance)
       return false;

@@ -1,5 +1,5 @@
 import type { Verdict } from '../probe/probe.ts';
-import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
+import type { InstanceState } from '../state/instance-state.ts';
 import { runningCommand } from '../state/running-command.ts';
 import { usableState, markWithdrawn } from '../state/state-file.ts';
 import { monotonicMs } from '../system/clock.ts';
@@ -22,7 +22,9 @@ import {
   reportPass,
   type PassReport,
 } from './report.ts';
+import { latestEndOrNone } from './service-end.ts';
 import { openReadOnly, openSession, type Session } from './session.ts';
+import { secureAdditions, settleWithdrawFile } from './withdraw-file.ts';
 import { withdrawInstance } from './withdraw-instance.ts';
 
 /**
@@ -66,20 +68,23 @@ async function passWithin(
   const startedMs = monotonicMs();
   sayGap(locked, ports);
   const { session, dropped } = await takeOwnership(locked, options, ports);
+  const endBefore = latestEndOrNone(session.paths.ended);
   const probed = await probe(session, options, ports);
   if (ports.interrupts.requested() !== undefined) {
     return reportOf(options.instance, probed, undefined, []);
   }
-  const facts = await gatherFacts(session, probed, dropped, options, ports);
-  const plan = await planPass(facts, ports);
-  explain(plan, ports.log);
-  if (options.mode === 'dry-run') return reportDryRun(plan);
+  const facts = await gatherFacts(session, probed, endBefore, dropped, options, ports);
+  const planned = await planPass(facts, ports);
+  explain(planned, ports.log);
+  if (options.mode === 'dry-run') return reportDryRun(planned);
 
+  const { plan, trouble: unsecured } = secureAdditions(planned, ports);
   const watch = watchSuspensions(options, ports.clock, ports.ownUid);
-  const applied = await applyChanges(plan, watch.isSuspended, ports);
+  const isOut = (): boolean => facts.service.hasEndedSince() || watch.isSuspended();
+  const applied = await applyChanges(plan, isOut, ports);
   const outcome = await readBack({ ...plan, ...applied }, startedMs, ports);
   const state = nextState(outcome);
-  const trouble = writeState(outcome, state) ?? watch.trouble();
+  const trouble = writeState(outcome, state, ports) ?? watch.trouble() ?? unsecured;
   return reportPass(outcome, state, trouble, ports.log);
 }
 
@@ -153,9 +158,13 @@ function adviseOnce(plan: Plan, { advertiser, log }: PassPorts): readonly string
  *
  * @returns why nothing could be written
  */
-function writeState(outcome: Outcome, state: InstanceState): Session['degraded'] {
-  const { session, dropped, wasAdvertising } = outcome;
-  const unwritten = session.degraded ?? remember(session, state, dropped);
+function writeState(
+  outcome: Outcome,
+  state: InstanceState,
+  ports: Pick<PassPorts, 'advertiser'>,
+): Session['degraded'] {
+  const { session, wasAdvertising } = outcome;
+  const unwritten = session.degraded ?? remember(outcome, state, ports);
   if (unwritten !== undefined && wasAdvertising && !isAdvertising(outcome)) {
     markWithdrawn(session.paths.state);
   }
@@ -163,13 +172,15 @@ function writeState(outcome: Outcome, state: InstanceState): Session['degraded']
 }
 
 function remember(
-  session: Session,
+  outcome: Outcome,
   state: InstanceState,
-  dropped: readonly ServiceAddress[],
+  ports: Pick<PassPorts, 'advertiser'>,
 ): StateError | undefined {
+  const { session, dropped } = outcome;
   if (!session.mayWrite) return undefined;
   try {
     session.write(state);
+    settleWithdrawFile(outcome, ports);
     const kept = new Set(state.places.map(({ address }) => address));
     const gone = dropped.filter(({ address }) => !kept.has(address));
     releaseAddresses(session, state.instance, gone);

@@ -26,6 +26,7 @@ export async function planPass(
         ? { known: true, ids: suspended.active.map(({ id }) => id) }
         : { known: false },
     degraded: session.degraded !== undefined,
+    hasEnded: facts.service.news !== undefined,
     present: places.some(({ address }) => view.present.has(address)),
     leaseTooShort: isLeaseTooShort(options, certainInterval(before, now)),
     options,

@@ -43,7 +43,7 @@ export interface PassDecision {
 /** A change of what the network sees. */
 export interface Transition {
   readonly to: 'up' | 'down';
-  /** `service up`, `suspended`, `withdrawn`, `vanished`, or the verdict's reason. */
+  /** `service up`, `suspended`, `withdrawn`, `ended`, `vanished`, or the verdict's reason. */
   readonly reason: string;
   /** The line for people. */
   readonly message: string;
@@ -89,13 +89,21 @@ export function transitionOf(outcome: Outcome): Transition | undefined {
   const advertising = isAdvertising(outcome);
   if (advertising === outcome.wasAdvertising) return undefined;
   const where = outcome.options.places.map(addressLabel).join(', ');
-  const { verdict, decision, suspended } = outcome;
+  const { verdict, decision, suspended, service } = outcome;
   if (advertising) {
     return {
       to: 'up',
       reason: 'service up',
       message: `up: advertising ${where}: ${verdict.detail}`,
     };
+  }
+  if (service.news !== undefined) {
+    const { words } = service.news;
+    const didSo = outcome.changes.some(({ verb }) => verb === 'remove');
+    const message = didSo
+      ? `down: withdrew ${where}: ${words}`
+      : `down: ${where} is gone from the kernel: ${words}: withdrawn by systemd`;
+    return { to: 'down', reason: 'ended', message };
   }
   if (suspended.active.length > 0) {
     const by = suspended.active.map(describeSuspension).join(', ');
@@ -122,10 +130,12 @@ export function transitionOf(outcome: Outcome): Transition | undefined {
 export function repairs(outcome: Outcome): readonly string[] {
   if (!outcome.wasAdvertising) return [];
   const known = new Set(outcome.before?.places.map(addressLabel));
+  const end = outcome.service.news?.words;
+  const why = end === undefined ? ', which was missing' : `: ${end}, and is back`;
   return outcome.changes
     .filter(({ verb, place }) => verb === 'add' && outcome.present.has(place.address))
     .map(({ place }) => addressLabel(place))
-    .map((label) => (known.has(label) ? `put ${label} back, which was missing` : `added ${label}`));
+    .map((label) => (known.has(label) ? `put ${label} back${why}` : `added ${label}`));
 }
 
 /** What is said of a state that cannot be used. */

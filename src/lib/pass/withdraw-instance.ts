@@ -3,6 +3,7 @@ import { addressLabel } from '../advertise/advertiser.ts';
 import { claimOwner } from '../state/claims.ts';
 import type { ServiceAddress } from '../state/instance-state.ts';
 import { removeSuspension, writeSuspension } from '../state/suspensions.ts';
+import { dropFromWithdrawFile } from '../state/withdraw-file.ts';
 import { ConfigurationError, PermissionError, StateError } from '../system/errors.ts';
 import { ownIdentity } from '../system/process-identity.ts';
 import { keepHandedOver } from './hand-over.ts';
@@ -157,6 +158,8 @@ async function withdrawWithin(
   const withdrawal = await withdrawAddresses(session, known, places, leaving, ports);
   if (!forgets(cause)) return { withdrawal, unreleased: undefined };
   const unreleased = troubleOf(() => {
+    const addresses = places.map(({ address }) => address);
+    dropFromWithdrawFile(session.paths.withdraw, addresses);
     releaseAddresses(session, options.instance, places);
   });
   return { withdrawal, unreleased: owned.trouble ?? unreleased };

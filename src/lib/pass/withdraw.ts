@@ -6,6 +6,7 @@ import { beginDrain, type Drain, type Leaving } from './drain.ts';
 import { healthAfterWithdrawal } from './decide.ts';
 import type { PassPorts } from './ports.ts';
 import type { Session, SessionPorts } from './session.ts';
+import { secureDrain, settleWithdrawal } from './withdraw-file.ts';
 
 type WithdrawalPorts = SessionPorts & Pick<PassPorts, 'advertiser'>;
 
@@ -65,6 +66,7 @@ export async function withdrawAddresses(
   }
   // Without the state, no drain: nobody would know of its route.
   const drain = unwritten === undefined ? begun : undefined;
+  if (drain !== undefined) secureDrain(session, removed, advertiser);
   const failures = sayUndrained(await applyWithdrawal(removed, drain, advertiser), log);
   const stuck = failures.filter(({ change }) => change.verb === 'remove');
   if (stuck.length > 0) {
@@ -74,6 +76,7 @@ export async function withdrawAddresses(
     if (stuck.some(({ notPermitted }) => notPermitted)) throw new PermissionError(text);
     throw new KernelError(text);
   }
+  settleWithdrawal(session, removed, next.drain, advertiser);
   if (unwritten !== undefined) {
     markWithdrawn(session.paths.state);
     throw unwritten;

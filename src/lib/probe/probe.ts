@@ -37,7 +37,8 @@ export type DownReason =
   | 'unauthenticated' // RADIUS: Message-Authenticator demanded and absent or wrong
   | 'bad-status' // HTTP: a status outside --status, made by the origin
   | 'proxy-error' // HTTP: an error page of the proxy itself
-  | 'exit-status'; // exec: the command says no
+  | 'exit-status' // exec: the command says no
+  | 'ended'; // systemd says that the service's unit ended while the probe asked
 
 /** Our own fault, or nobody's: it must not count against the service. */
 export type UnknownReason =

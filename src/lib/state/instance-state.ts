@@ -82,6 +82,8 @@ const InstanceState = v.object({
   drainMs: v.optional(v.nullable(span), null),
   /** The drain interface that a pass has made, or tried to; '' for none, null where none did yet. */
   drainInterface: v.optional(v.nullable(v.pipe(v.string(), v.maxLength(64))), null),
+  /** The latest end of the service's unit that a pass has reckoned with; null: none. */
+  serviceEnd: v.optional(v.nullable(shortText), null),
   /** What was warned about already: each is said once until it is over. */
   warned: v.array(shortText),
 });

@@ -6,6 +6,7 @@ import { errnoOf, messageOf, StateError } from '../system/errors.ts';
 import { readBounded } from '../system/read-file.ts';
 import { parseState, type InstanceState } from './instance-state.ts';
 import { seal, unseal } from './sealed-text.ts';
+import type { InstancePaths } from './state-folder.ts';
 
 /** Why there is no state to go by, as it is told to people. */
 export type StateGap = 'missing' | 'unreadable' | 'corrupt' | 'newer' | 'other-boot' | 'expired';
@@ -178,8 +179,10 @@ export function knownState(reading: StateReading): InstanceState | undefined {
   return reading.kind === 'valid' ? reading.state : reading.stale;
 }
 
-/** Removes the state of an instance that is no more. Throws the system's error. */
-export function forgetState(path: string): void {
-  removeIfPresent(path);
-  removeIfPresent(markedPath(path));
+/** Removes what an instance that is no more has left. Throws the system's error. */
+export function forgetState({ state, withdraw, ended }: InstancePaths): void {
+  removeIfPresent(ended);
+  removeIfPresent(withdraw);
+  removeIfPresent(state);
+  removeIfPresent(markedPath(state));
 }

@@ -11,6 +11,10 @@ export interface InstancePaths {
   readonly suspensions: string;
   /** A note of the command that runs. */
   readonly command: string;
+  /** The lines that take out what it advertises. */
+  readonly withdraw: string;
+  /** That the unit of its service ended. */
+  readonly ended: string;
 }
 
 export function instancePaths(folder: string, instance: string): InstancePaths {
@@ -20,6 +24,8 @@ export function instancePaths(folder: string, instance: string): InstancePaths {
     claims: join(folder, 'claims'),
     suspensions: join(folder, 'suspensions'),
     command: join(folder, `${instance}.command`),
+    withdraw: join(folder, `${instance}.withdraw`),
+    ended: join(folder, `${instance}.ended`),
   };
 }
 

@@ -45,6 +45,12 @@ export class PermissionError extends ReportedError {
   readonly exitStatus = ExitStatus.permission;
 }
 
+/** systemd does not know a unit, or cannot be asked. */
+export class SystemdError extends ReportedError {
+  override readonly name = 'SystemdError';
+  readonly exitStatus = ExitStatus.unknown;
+}
+
 /** A mistake in a configuration file or between two of them; names the key. */
 export class ConfigurationError extends ReportedError {
   override readonly name = 'ConfigurationError';

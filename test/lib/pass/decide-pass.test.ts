@@ -21,6 +21,7 @@ function circumstances(changes: Partial<Circumstances> = {}): Circumstances {
     verdict: UP,
     suspensions: { known: true, ids: [] },
     degraded: false,
+    hasEnded: false,
     present: true,
     leaseTooShort: false,
     options: { rise: 2, fall: 2, holdDownMs: 0, holdDownMaxMs: 300_000 },
@@ -144,10 +145,49 @@ describe('from a state that is older than its lease', () => {
   });
 });
 
+describe('after the end of its service', () => {
+  const after = (changes: Partial<Circumstances> = {}): Circumstances =>
+    circumstances({ hasEnded: true, present: false, ...changes });
+  const down = exampleHealth({ status: 'down', successes: 1, changedAtMs: 900_000 });
+
+  test('an instance is down at once, and counts its successes anew', () => {
+    const { health, advertise } = decide(after());
+    expect(health).toMatchObject({ status: 'down', successes: 1, failures: 0, flaps: 1 });
+    expect(advertise).toBe(false);
+    expect(decide(after({ verdict: UNKNOWN, present: true })).advertise).toBe(false);
+  });
+
+  test('one good pass is enough where --rise is 1', () => {
+    const options = { rise: 1, fall: 2, holdDownMs: 0, holdDownMaxMs: 300_000 };
+    expect(decide(after({ options }))).toMatchObject({ advertise: true, mayAdd: true });
+  });
+
+  test('a service that dies over and over meets the hold-down', () => {
+    const options = { rise: 1, fall: 2, holdDownMs: 10_000, holdDownMaxMs: 300_000 };
+    const { health, advertise } = decide(after({ options }));
+    expect(advertise).toBe(false);
+    expect(health).toMatchObject({ flaps: 1, holdUntilMs: 1_010_000 });
+    const again = valid({ health: exampleHealth({ flaps: 1, changedAtMs: 990_000 }) });
+    expect(decide(after({ options, reading: again })).health).toMatchObject({
+      flaps: 2,
+      holdUntilMs: 1_020_000,
+    });
+  });
+
+  test('one that was taken out before as planned has not flapped', () => {
+    const { health } = decide(after({ reading: valid({ health: down }), verdict: DOWN }));
+    expect(health).toMatchObject({ status: 'down', successes: 0, flaps: 0, changedAtMs: 900_000 });
+    // While it is suspended probing goes on, and may have found it up.
+    const reading = valid({ advertising: false, suspensionIds: ['a'] });
+    expect(decide(after({ reading })).health).toMatchObject({ status: 'down', flaps: 0 });
+  });
+});
+
 const verdicts = fc.constantFrom<Verdict>(UP, DOWN, UNKNOWN);
 const ids = fc.subarray(['a', 'b', 'c']);
 const anyCircumstances: fc.Arbitrary<Circumstances> = fc.record({
   leaseTooShort: fc.boolean(),
+  hasEnded: fc.boolean(),
   reading: fc.oneof(
     fc.constant(LOST),
     fc
@@ -218,6 +258,7 @@ describe('whatever is known', () => {
           reading: LOST,
           suspensions: { known: true as const, ids: [] },
           degraded: false,
+          hasEnded: false,
         };
         const { rise, fall } = known.options;
         const enough =

@@ -238,7 +238,11 @@ describe('the state', () => {
 
   test('leaves nothing but itself and the claims behind', async () => {
     const bench = await advertisingBench();
-    expect(readdirSync(bench.stateDir).sort()).toEqual(['claims', 'sample.json']);
+    expect(readdirSync(bench.stateDir).sort()).toEqual([
+      'claims',
+      'sample.json',
+      'sample.withdraw',
+    ]);
   });
 });
 

@@ -30,6 +30,7 @@ function outcome(changes: Partial<Outcome> = {}): Outcome {
     wasAdvertising: true,
     view: { present: HERE, moved: new Set(), obstacle: undefined },
     suspended: { active: [], error: undefined },
+    service: { news: undefined, voidsProbe: false, id: null, hasEndedSince: () => false },
     present: HERE,
     decision: { health: exampleHealth(), advertise: true, mayAdd: true, suspensionIds: [] },
     verdict: up('answered'),
@@ -82,6 +83,35 @@ describe('a transition', () => {
     for (const [given, to, reason] of cases) {
       expect(transitionOf(outcome({ present: GONE, ...given }))).toMatchObject({ to, reason });
     }
+  });
+});
+
+describe('the end of the service', () => {
+  const news = { id: '1:2', words: 'unbound.service ended (SIGKILL)' };
+  const service = { news, voidsProbe: false, id: '1:2', hasEndedSince: () => false };
+  const where = `${A}/32 dev lo`;
+
+  test('is told as what it is, and by whom it was withdrawn', () => {
+    expect(transitionOf(outcome({ service, present: GONE, decision: FALLEN }))).toEqual({
+      to: 'down',
+      reason: 'ended',
+      message: `down: ${where} is gone from the kernel: unbound.service ended (SIGKILL): withdrawn by systemd`,
+    });
+    const changes = [{ verb: 'remove', place: { address: A, interface: 'lo' } }] as const;
+    expect(transitionOf(outcome({ service, present: GONE, changes }))?.message).toBe(
+      `down: withdrew ${where}: unbound.service ended (SIGKILL)`,
+    );
+  });
+
+  test('is told, too, where the same pass puts the address back', () => {
+    const changes = [{ verb: 'add', place: { address: A, interface: 'lo' } }] as const;
+    expect(repairs(outcome({ service, changes }))).toEqual([
+      `put ${where} back: unbound.service ended (SIGKILL), and is back`,
+    ]);
+  });
+
+  test('is remembered', () => {
+    expect(nextState(outcome({ service })).serviceEnd).toBe('1:2');
   });
 });
 

@@ -27,6 +27,8 @@ function newFolder(mode = 0o755): string {
 test('the files of an instance are named after it', () => {
   expect(instancePaths('/run/anycast-ha', 'dns-probe')).toEqual({
     state: '/run/anycast-ha/dns-probe.json',
+    withdraw: '/run/anycast-ha/dns-probe.withdraw',
+    ended: '/run/anycast-ha/dns-probe.ended',
     lock: '/run/anycast-ha/dns-probe.lock',
     command: '/run/anycast-ha/dns-probe.command',
     claims: '/run/anycast-ha/claims',
