@@ -32,24 +32,24 @@ function pass(...command: readonly string[]): Promise<Finished> {
 
 /**
  * A service that answers and dies a moment later, and what systemd does then: first it notes the
- * end, then it withdraws.
+ * end, then it withdraws. Out of the pass's reach, which ends what its command leaves behind.
+ *
+ * @returns the command that asks it
  */
-function dyingService(delayMs: number): string {
+async function dyingService(delayMs: number): Promise<string> {
+  const fifo = path.join(node.folder, 'asked');
   const script = path.join(node.folder, 'dying');
+  rmSync(fifo, { force: true });
+  await node.namespace.exec('mkfifo', [fifo]);
   const end = [
+    `read asked <${fifo}`,
     `sleep ${(delayMs / 1000).toFixed(3)}`,
     `/bin/ln -sfT "dying.service signal KILL" ${file('ended')}`,
     `/sbin/ip -force -batch ${file('withdraw')}`,
     `touch ${died()}`,
   ].join('; ');
-  // Out of the group that the pass ends with its command.
-  writeFileSync(
-    script,
-    `#!/bin/sh\nsetsid sh -c '${end}' </dev/null >/dev/null 2>&1 &\necho works\n`,
-    {
-      mode: 0o755,
-    },
-  );
+  await node.namespace.spawn('sh', ['-c', end], { timeoutMs: 60_000 });
+  writeFileSync(script, `#!/bin/sh\necho asked >${fifo}\n`, { mode: 0o755 });
   return script;
 }
 
@@ -68,7 +68,7 @@ describe('a service that dies while a pass has its answer', { timeout: TIMEOUT_M
         await sleep(1050); // half of the lease is spent
       }
       const delayMs = random() * LONGEST_MS;
-      const { exitCode, stderr } = await pass(dyingService(delayMs));
+      const { exitCode, stderr } = await pass(await dyingService(delayMs));
       await until('the end', () => existsSync(died()));
       figures.injected += 1;
       figures.count(`exit ${String(exitCode)}`);
