@@ -144,7 +144,7 @@ describe('filters', () => {
 
   test('the routers use nothing else, should a node announce it', async () => {
     const { near } = lab.routing;
-    await near.configure(allow('permit 20'));
+    await near.configure(allow('permit 30'));
     try {
       await withAddresses(OTHER, async () => {
         await until('it is announced', async () => {
@@ -162,7 +162,7 @@ describe('filters', () => {
         expect(await lab.allGoTo('near')).toBe(true);
       });
     } finally {
-      await near.configure(['no route-map SERVICE4 permit 20', 'no route-map SERVICE6 permit 20']);
+      await near.configure(['no route-map SERVICE4 permit 30', 'no route-map SERVICE6 permit 30']);
     }
   }, 60_000);
 
