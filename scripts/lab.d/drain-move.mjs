@@ -9,7 +9,10 @@ import { namespaceOf, SERVICE } from './topology.mjs';
 const PREFIXES = { v4: `${SERVICE.v4}/32`, v6: `${SERVICE.v6}/128` };
 
 /** What the kernel leaves of an IPv6 address on lo in the main table. */
-const LEFTOVER = `route del ${PREFIXES.v6} dev lo proto kernel metric 256`;
+const LEFTOVER = `${PREFIXES.v6} dev lo proto kernel metric 256`;
+
+/** What has a node answer at an address that it does not have. */
+const ANSWER = 'dev lo table local proto 120 metric 1';
 
 /**
  * Gives a node the service addresses by hand, for a lab in which nothing checks the service.
@@ -18,32 +21,49 @@ const LEFTOVER = `route del ${PREFIXES.v6} dev lo proto kernel metric 256`;
  * @param {NodeRole} role
  */
 export async function advertise(lab, role) {
+  const both = Object.values(PREFIXES);
   await batch(lab, role, [
-    ...Object.values(PREFIXES).flatMap((prefix) => [
-      `addr del ${prefix} dev ha-drain`,
-      `addr add ${prefix} dev lo`,
-    ]),
+    ...both.map((prefix) => `addr del ${prefix} dev ha-drain`),
+    ...both.map((prefix) => `route del local ${prefix} ${ANSWER}`),
+    ...both.map((prefix) => `addr add ${prefix} dev lo`),
   ]);
 }
 
 /**
- * Moves the service addresses of a node from lo to the interface ha-drain, for as long as the kernel
- * is told, by hand and in one batch: the first half of a planned withdrawal.
+ * Withdraws the service addresses of a node by hand as ha-suspend(8) does: in one batch they move
+ * from lo to the interface ha-drain, where the kernel ends them after half of the drain. In the other
+ * half the node answers without them.
  *
  * @param {Lab} lab
  * @param {NodeRole} role
- * @param {number} seconds after which the addresses are gone
+ * @param {number} halfSeconds
  */
-export async function moveToDrain(lab, role, seconds) {
+export async function moveToDrain(lab, role, halfSeconds) {
   await makeDrainInterface(lab, role);
-  const life = `valid_lft ${seconds} preferred_lft`;
+  const life = `valid_lft ${halfSeconds} preferred_lft`;
   await batch(lab, role, [
+    `route add local ${PREFIXES.v4} ${ANSWER}`,
     `addr del ${PREFIXES.v4} dev lo`,
-    `addr add ${PREFIXES.v4} dev ha-drain ${life} ${seconds}`,
+    `addr add ${PREFIXES.v4} dev ha-drain ${life} ${halfSeconds}`,
+    `route add local ${PREFIXES.v6} ${ANSWER}`,
     `addr del ${PREFIXES.v6} dev lo`,
-    LEFTOVER,
+    `route del ${LEFTOVER}`,
     `addr add ${PREFIXES.v6} dev ha-drain ${life} 0 nodad`,
   ]);
+}
+
+/**
+ * Ends the drain: from now on the node answers no more.
+ *
+ * @param {Lab} lab
+ * @param {NodeRole} role
+ */
+export async function endDrain(lab, role) {
+  await batch(
+    lab,
+    role,
+    Object.values(PREFIXES).map((prefix) => `route del local ${prefix} ${ANSWER}`),
+  );
 }
 
 /**

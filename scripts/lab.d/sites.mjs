@@ -164,7 +164,7 @@ const OWN = {
     ['10.0.0.1', '10.0.0.3'],
     ['! ip ospf cost 100', ' ip ospf cost 100'],
     ['! ipv6 ospf6 cost 100', ' ipv6 ospf6 cost 100'],
-    ['! isis metric 100', ' isis metric 100'],
+    ['! isis metric 50', ' isis metric 50'],
     ['65001', '65003'],
     ['65101', '65102'],
     ['198.51.100.2', '198.51.100.6'],
