@@ -28,6 +28,16 @@ const BGP = {
 };
 const ISIS = { node: 'frr/isis-node.conf', router: 'frr/isis-router.conf', daemons: ['isisd'] };
 
+/**
+ * What r3 says of a backup at its node.
+ *
+ * @type {Changes}
+ */
+const BACKUP = [
+  ['! ip route', 'ip route'],
+  ['! ipv6 route', 'ipv6 route'],
+];
+
 /** @type {Changes} */
 const MULTIPATH = [
   ['! bgp bestpath', ' bgp bestpath'],
@@ -97,6 +107,7 @@ export const SITES = {
         ['! ipv6 ospf6 bfd', ' ipv6 ospf6 bfd'],
       ],
     },
+    backup: { ...OSPF, daemons: [...OSPF.daemons, 'staticd'], of: { r3: BACKUP } },
   },
   bgp: {
     redistribute: BGP,
@@ -123,10 +134,8 @@ export const SITES = {
     },
     backup: {
       ...BGP,
-      daemons: ['bgpd', 'staticd'],
-      of: {
-        r3: [...(BGP.of?.r3 ?? []), ['! ip route', 'ip route'], ['! ipv6 route', 'ipv6 route']],
-      },
+      daemons: [...BGP.daemons, 'staticd'],
+      of: { r3: [...(BGP.of?.r3 ?? []), ...BACKUP] },
     },
     exabgp: { ...BGP, node: '' },
   },
