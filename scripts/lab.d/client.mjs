@@ -22,6 +22,7 @@ import { connect } from 'node:net';
  */
 
 const LIMIT_MS = 1000;
+const UDP_PORTS = 16;
 const [v4 = '', v6 = '', udpMs = '10', tcpMs = '100'] = process.argv.slice(2);
 
 const now = () => performance.timeOrigin + performance.now();
@@ -108,19 +109,26 @@ class Pace {
   }
 }
 
-/** @param {string} address */
+/**
+ * From many ports, one after the other: routers that have two equal ways go by them.
+ *
+ * @param {string} address
+ */
 function udp(address) {
   const record = new Record();
-  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
   const ignore = () => {
     // Unreachable or refused: the question stays unanswered.
   };
-  socket.on('message', (answer) => {
-    record.answer(answer.readUInt16BE(0), answer);
+  const sockets = Array.from({ length: UDP_PORTS }, () => {
+    const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+    socket.on('message', (answer) => {
+      record.answer(answer.readUInt16BE(0), answer);
+    });
+    return socket.on('error', ignore);
   });
-  socket.on('error', ignore);
   const pace = new Pace(Number(udpMs), () => {
-    socket.send(query(record.ask() & 0xffff), 53, address, ignore);
+    const number = record.ask();
+    sockets[number % UDP_PORTS]?.send(query(number & 0xffff), 53, address, ignore);
   });
   return { record, pace };
 }

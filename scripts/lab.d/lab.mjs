@@ -14,7 +14,18 @@ import { LABS, ROOT } from './paths.mjs';
 import { mustRun, run, signalProcess, until } from './processes.mjs';
 import { Resolver } from './resolver.mjs';
 import { Routing } from './routing.mjs';
-import { makeNetwork, namespaceOf, NODES, ROLES, ROUTERS, SERVICE, SPEAKERS } from './topology.mjs';
+import { siteOf } from './sites.mjs';
+import {
+  addDefaultRoutes,
+  makeNetwork,
+  namespaceOf,
+  NODES,
+  ROLES,
+  ROUTERS,
+  SERVICE,
+  SPEAKERS,
+  WAYS,
+} from './topology.mjs';
 
 /** @typedef {import('./topology.mjs').Role} Role */
 /** @typedef {import('./topology.mjs').NodeRole} NodeRole */
@@ -23,17 +34,25 @@ import { makeNetwork, namespaceOf, NODES, ROLES, ROUTERS, SERVICE, SPEAKERS } fr
 
 /**
  * @typedef {object} LabOptions
- * @property {string} nodes what the nodes run: one of NODE_CONFIGURATIONS
- * @property {string} spf SPF timers of the routers in ms: delay, hold time, longest hold time; ''
- *   for FRR's own
+ * @property {import('./sites.mjs').Protocol} protocol what the network speaks
+ * @property {string} nodes what nodes and routers run: one of SITES for this protocol
+ * @property {string} spf OSPF's SPF timers of the routers in ms: delay, hold time, longest hold time;
+ *   '' for FRR's own
  * @property {boolean} nodeSpf whether the nodes have the same ones
  * @property {Method | 'none'} method what checks Unbound
  * @property {number} interval seconds between two passes
  * @property {readonly string[]} probe more options for dns-probe
  */
 
+/** The links to the nodes: who has routes to them knows the network. */
+const NODE_LINKS = [
+  ...['198.51.100.0/30', '198.51.100.4/30'],
+  ...['2001:db8:ffff:1000::/64', '2001:db8:ffff:1001::/64'],
+];
+
 /** @type {LabOptions} */
 export const DEFAULTS = {
+  protocol: 'ospf',
   nodes: 'redistribute',
   spf: '',
   nodeSpf: false,
@@ -109,9 +128,12 @@ export class Lab {
     for (const file of readdirSync(path.join(ROOT, 'dist'), { withFileTypes: true })) {
       if (file.isFile()) cpSync(path.join(ROOT, 'dist', file.name), path.join(bin, file.name));
     }
-    await makeNetwork(this.name);
+    const site = siteOf(options.protocol, options.nodes);
+    await makeNetwork(this.name, site.layout ?? 'row');
+    // BGP tells nodes nothing; the others tell them the way back to the clients.
+    if (options.protocol === 'bgp') await addDefaultRoutes(this.name, NODES);
     await Promise.all([
-      ...SPEAKERS.map((role) => this.routing[role].start(options.nodes)),
+      ...SPEAKERS.map((role) => this.routing[role].start(site)),
       ...NODES.map((role) => this.resolver[role].start()),
     ]);
     await this.#setTimers(options);
@@ -124,7 +146,7 @@ export class Lab {
   /**
    * Gives a lab that is up other timers and checkers; all else stays.
    *
-   * @param {Omit<LabOptions, 'nodes'>} options
+   * @param {Omit<LabOptions, 'protocol' | 'nodes'>} options
    */
   async change(options) {
     const chosen = { ...this.options, ...options };
@@ -149,7 +171,8 @@ export class Lab {
   }
 
   /** @param {LabOptions} options */
-  async #setTimers({ nodes, spf, nodeSpf }) {
+  async #setTimers({ protocol, nodes, spf, nodeSpf }) {
+    if (protocol !== 'ospf') return;
     const ofNodes = nodes === 'bird' ? [] : NODES;
     await Promise.all([
       ...ROUTERS.map((role) => this.routing[role].setSpfTimers(spf)),
@@ -229,27 +252,32 @@ export class Lab {
     return [`${SERVICE.v4}/32`, `${SERVICE.v6}/128`].filter((it) => shown.includes(` ${it} `));
   }
 
-  /** Waits until every router has both nodes as neighbours, directly or not. */
+  /** How the parts are connected. */
+  get layout() {
+    const { protocol, nodes } = this.options;
+    return siteOf(protocol, nodes).layout ?? 'row';
+  }
+
+  /** Waits until every router has its neighbours, and knows the links to both nodes. */
   async awaitAdjacencies() {
-    const hosts = ['198.51.100.0/30', '198.51.100.4/30'];
-    const links = ['2001:db8:ffff:1000::/64', '2001:db8:ffff:1001::/64'];
+    const { protocol, nodes } = this.options;
+    // These begin to speak when their checker is started.
+    const silent = siteOf(protocol, nodes).node === '' ? NODES.length : 0;
+    const neighbours = 2 * ROUTERS.length - silent;
     await until(
       'the routers know each other',
       async () => {
+        const counts = await Promise.all(
+          ROUTERS.map((role) => this.routing[role].neighbours(protocol)),
+        );
+        // By IPv4 and by IPv6: r2 with the two others, and a node each with its router.
+        if (counts.reduce((sum, count) => sum + count, 0) < 2 * neighbours) return false;
         for (const role of ROUTERS) {
-          const { routing } = this;
-          const v4 = /** @type {Record<string, unknown>} */ (
-            await routing[role].json('show ip ospf route')
-          );
-          const v6 = await routing[role].vtysh('show ipv6 ospf6 route');
-          if (!hosts.every((prefix) => prefix in v4)) return false;
-          if (!links.every((prefix) => v6.includes(`${prefix} `))) return false;
-          const neighbours = await routing[role].vtysh(
-            'show ip ospf neighbor',
-            'show ipv6 ospf6 neighbor',
-          );
-          // Two neighbours, by OSPFv2 and by OSPFv3.
-          if ((neighbours.match(/\bFull\b/g) ?? []).length < 4) return false;
+          for (const prefix of NODE_LINKS) {
+            const family = prefix.includes(':') ? '-6' : '-4';
+            if ((await this.exec(role, 'ip', [family, 'route', 'show', prefix])) === '')
+              return false;
+          }
         }
         return true;
       },
@@ -279,7 +307,7 @@ export class Lab {
    * @param {NodeRole} node
    */
   async allGoTo(node) {
-    const want = { near: ['node0', 'core0', 'core0'], far: ['core0', 'core1', 'node0'] }[node];
+    const want = WAYS[this.layout][node];
     for (const [index, role] of ROUTERS.entries()) {
       for (const [family, address] of [
         ['-4', SERVICE.v4],
@@ -292,7 +320,7 @@ export class Lab {
           String(address),
         ]);
         const devices = [...shown.matchAll(/ dev (\S+)/g)].map(([, device]) => device);
-        if (devices.join(' ') !== want[index]) return false;
+        if (devices.sort().join(' ') !== want[index]) return false;
       }
     }
     return true;

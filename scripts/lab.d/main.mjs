@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util';
 import { METHODS } from './checker.mjs';
 import { DEFAULTS, Lab } from './lab.mjs';
-import { NODE_CONFIGURATIONS } from './routing.mjs';
 import { playScenario, SCENARIOS } from './scenarios.mjs';
+import { PROTOCOLS, SITES } from './sites.mjs';
 import { NODES } from './topology.mjs';
 
 const HELP = `Usage: scripts/lab up|down|status|run SCENARIO [OPTION...]
 
-An OSPF network in network namespaces: a client, three routers in a row, and a service node with
+An OSPF, BGP or IS-IS network in network namespaces: a client, three routers in a row, and a service node with
 Unbound at either end. Needs root, FRR, Unbound, and the executables built.
 
   up            bring it up, until both nodes are advertised
@@ -18,8 +18,11 @@ Unbound at either end. Needs root, FRR, Unbound, and the executables built.
 
   --name NAME      which lab: several can be up at once (default: lab)
 For up:
-  --nodes CONF     what the nodes run: ${Object.keys(NODE_CONFIGURATIONS).join(', ')} (default: ${DEFAULTS.nodes})
-  --spf 'A B C'    SPF timers of the routers, in ms (default: FRR's own, 0 50 5000)
+  --protocol P     what the network speaks: ${PROTOCOLS.join(', ')} (default: ${DEFAULTS.protocol})
+  --node-daemon D  what the nodes run: frr or bird, which speaks OSPF and BGP here (default: frr)
+  --nodes CONF     how nodes and routers are configured, in place of --node-daemon:
+${PROTOCOLS.map((it) => `                     ${it}: ${Object.keys(SITES[it]).join(', ')}`).join('\n')}
+  --spf 'A B C'    SPF timers of OSPF routers, in ms (default: FRR's own, 0 50 5000)
   --node-spf       the nodes have the same SPF timers
   --method METHOD  what checks Unbound: ${METHODS.join(', ')} or none (default: ${DEFAULTS.method})
   --interval S     seconds between two passes (default: ${DEFAULTS.interval})
@@ -30,13 +33,25 @@ For run:
                    (default: at random)
 `;
 
+/**
+ * The configuration of nodes with a daemon, where nothing else is said.
+ *
+ * @type {Readonly<Record<string, string>>}
+ */
+const OF_DAEMON = { frr: DEFAULTS.nodes, bird: 'bird' };
+
 /** @type {Readonly<Record<string, (operands: string[], options: Options) => Promise<void>>>} */
 const COMMANDS = {
-  up: async (_, { name, nodes, spf, method, interval, probe, ...more }) => {
+  up: async (_, { name, protocol, nodes, spf, method, interval, probe, ...more }) => {
     const known = [...METHODS, 'none'].find((it) => it === method);
     if (known === undefined) throw new Error(`there is no method '${method}'`);
+    const spoken = PROTOCOLS.find((it) => it === protocol);
+    if (spoken === undefined) throw new Error(`there is no protocol '${protocol}'`);
+    const daemon = more['node-daemon'];
+    if (!(daemon in OF_DAEMON)) throw new Error(`nodes do not run '${daemon}' here`);
     await Lab.up(name, {
-      nodes,
+      protocol: spoken,
+      nodes: nodes ?? OF_DAEMON[daemon] ?? '',
       spf,
       nodeSpf: more['node-spf'],
       method: /** @type {import('./checker.mjs').Method | 'none'} */ (known),
@@ -91,7 +106,9 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     name: { type: 'string', default: 'lab' },
-    nodes: { type: 'string', default: DEFAULTS.nodes },
+    protocol: { type: 'string', default: DEFAULTS.protocol },
+    'node-daemon': { type: 'string', default: 'frr' },
+    nodes: { type: 'string' },
     spf: { type: 'string', default: DEFAULTS.spf },
     method: { type: 'string', default: DEFAULTS.method },
     interval: { type: 'string', default: String(DEFAULTS.interval) },

@@ -2,58 +2,30 @@ import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import path from 'node:path';
 import { ROOT } from './paths.mjs';
 import { mustRun, run, startDetached, until } from './processes.mjs';
+import { adapted } from './sites.mjs';
 import { namespaceOf } from './topology.mjs';
 
 /** @typedef {import('./topology.mjs').Speaker} Speaker */
 
-/**
- * The configurations that the nodes can run: those of scripts/routing, word for word.
- *
- * @type {Readonly<Record<string, string>>}
- */
-export const NODE_CONFIGURATIONS = {
-  redistribute: 'frr/node.conf',
-  network: 'frr/node-network.conf',
-  kernel: 'frr/node-kernel.conf',
-  bird: 'bird/node.conf',
-  bfd: 'frr/node.conf',
-};
-
-const ROUTER_CONFIGURATION = 'frr/router.conf';
 const FRR = '/usr/lib/frr';
-const FRR_DAEMONS = /** @type {const} */ (['zebra', 'ospfd', 'ospf6d']);
+
+/** The protocols of zebra's routes that labs speak. */
+const LEARNT = /^(?:ospf6?|bgp|isis)$/;
 
 /**
- * What each one has to change in its file, as the file's head says. Nothing else is changed.
+ * What a neighbour is called that is ready, and the commands that show them, for each family.
  *
- * @type {Readonly<Record<Speaker, readonly (readonly [string, string])[]>>}
+ * @type {Readonly<Record<import('./sites.mjs').Protocol, readonly [RegExp, ...string[]]>>}
  */
-const OWN = {
-  near: [],
-  far: [
-    ['198.51.100.2', '198.51.100.6'],
-    ['198.51.100.0/30', '198.51.100.4/30'],
+const NEIGHBOURS = {
+  ospf: [/\bFull\b/g, 'show ip ospf neighbor', 'show ipv6 ospf6 neighbor'],
+  bgp: [
+    /"state":"Established"/g,
+    'show bgp ipv4 unicast summary json',
+    'show bgp ipv6 unicast summary json',
   ],
-  r1: [],
-  r2: [['10.0.0.1', '10.0.0.2']],
-  r3: [
-    ['10.0.0.1', '10.0.0.3'],
-    ['! ip ospf cost 100', ' ip ospf cost 100'],
-    ['! ipv6 ospf6 cost 100', ' ipv6 ospf6 cost 100'],
-  ],
-};
-
-/**
- * What a configuration of nodes has them and their routers change as well, where the files say so.
- *
- * @type {Readonly<Record<string, readonly (readonly [string, string])[]>>}
- */
-const VARIANTS = {
-  bird: [['\n ipv6 ospf6 authentication', '\n! ipv6 ospf6 authentication']],
-  bfd: [
-    ['! ip ospf bfd', ' ip ospf bfd'],
-    ['! ipv6 ospf6 bfd', ' ipv6 ospf6 bfd'],
-  ],
+  // One neighbour for both.
+  isis: [/ Up /g, 'show isis neighbor', 'show isis neighbor'],
 };
 
 /** A routing speaker of a lab. */
@@ -74,21 +46,21 @@ export class Routing {
   /**
    * Starts the daemons and gives them their configuration.
    *
-   * @param {string} nodeConfiguration one of NODE_CONFIGURATIONS; routers have their own
+   * @param {import('./sites.mjs').Site} site
    * @throws {Error} when a daemon does not start or refuses a line
    */
-  async start(nodeConfiguration) {
+  async start(site) {
+    const name = this.role === 'near' || this.role === 'far' ? site.node : site.router;
+    if (name === '') return;
     mkdirSync(this.folder, { recursive: true });
-    const isNode = this.role === 'near' || this.role === 'far';
-    const name = isNode ? NODE_CONFIGURATIONS[nodeConfiguration] : ROUTER_CONFIGURATION;
-    if (name === undefined) throw new Error(`there is no configuration '${nodeConfiguration}'`);
     const file = path.join(this.folder, path.basename(name));
-    writeFileSync(file, this.#adapted(name, VARIANTS[nodeConfiguration] ?? []), { mode: 0o644 });
-    if (isNode && nodeConfiguration === 'bird') {
+    const text = readFileSync(path.join(ROOT, 'scripts/routing', name), 'utf8');
+    writeFileSync(file, adapted(text, site, this.role), { mode: 0o644 });
+    if (name.startsWith('bird/')) {
       await this.#startBird(file);
       return;
     }
-    await this.#startFrr(nodeConfiguration === 'bfd' ? [...FRR_DAEMONS, 'bfdd'] : FRR_DAEMONS);
+    await this.#startFrr(['zebra', ...site.daemons]);
     await this.#load(file);
   }
 
@@ -135,7 +107,19 @@ export class Routing {
   }
 
   /**
-   * The devices through which the chosen OSPF route to a prefix leads, as zebra has it.
+   * How many neighbours a router has that are ready to exchange routes, for IPv4 and for IPv6.
+   *
+   * @param {import('./sites.mjs').Protocol} protocol
+   */
+  async neighbours(protocol) {
+    const [ready, ...commands] = NEIGHBOURS[protocol];
+    const shown = await this.vtysh(...commands);
+    return (shown.match(ready) ?? []).length;
+  }
+
+  /**
+   * The devices through which the chosen route to a prefix leads that was learnt from others, as
+   * zebra has it.
    *
    * @param {string} prefix a host prefix
    * @returns {Promise<string[]>} sorted; none: there is no such route
@@ -146,29 +130,19 @@ export class Routing {
       await this.json(`${command} ${prefix}`)
     );
     const chosen = (table[prefix] ?? []).find(
-      ({ selected, protocol }) => selected === true && protocol.startsWith('ospf'),
+      ({ selected, protocol }) => selected === true && LEARNT.test(protocol),
     );
     const hops = (chosen?.nexthops ?? []).filter(({ active }) => active === true);
     return hops.map(({ interfaceName }) => interfaceName).sort();
   }
 
   /**
-   * @param {'zebra' | 'ospfd' | 'ospf6d' | 'bird'} daemon
+   * @param {'zebra' | 'ospfd' | 'ospf6d' | 'bgpd' | 'isisd' | 'bird'} daemon
    * @param {NodeJS.Signals} signal
    */
   signal(daemon, signal) {
     const pid = this.pids.get(daemon);
     if (pid !== undefined) process.kill(pid, signal);
-  }
-
-  /**
-   * @param {string} name
-   * @param {readonly (readonly [string, string])[]} variant
-   */
-  #adapted(name, variant) {
-    let text = readFileSync(path.join(ROOT, 'scripts/routing', name), 'utf8');
-    for (const [from, to] of [...OWN[this.role], ...variant]) text = text.replaceAll(from, to);
-    return text;
   }
 
   /** @param {readonly string[]} daemons */

@@ -5,12 +5,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Lab } from '../../scripts/lab.d/lab.mjs';
 import { ROOT } from '../../scripts/lab.d/paths.mjs';
 import { startDetached, until } from '../../scripts/lab.d/processes.mjs';
-import { playScenario } from '../../scripts/lab.d/scenarios.mjs';
 import { namespaceOf, SERVICE } from '../../scripts/lab.d/topology.mjs';
+import {
+  expectTakeOver,
+  expectTurns,
+  leastLostIn,
+  routesTo,
+  withAddresses,
+} from '../support/lab-trials.ts';
+import { databaseOf, expectLastResort, inForce } from '../support/ospf-database.ts';
 
 const LEASE_SECONDS = 6;
 const PROBE = ['--fall', '1', '--attempts', '1', '--lease', `${LEASE_SECONDS}s`];
-const NEAR_ROUTER_ID = '198.51.100.2';
 
 let lab: Lab;
 
@@ -22,96 +28,30 @@ afterAll(async () => {
   await lab.down();
 });
 
-function setting(): Parameters<typeof playScenario>[1] {
-  return {
-    lab,
-    method: 'probe',
-    interval: 1,
-    probe: PROBE,
-    drainSeconds: 4,
-    outSeconds: 1,
-    phase: 0.5,
-  };
-}
-
-/**
- * The queries that were lost in a scenario, without those whose packets routers sent in circles:
- * routers that have to wait for a processor change their way at different times, and no node can
- * help what becomes of a packet in these milliseconds.
- */
-async function lostIn(scenario: string): Promise<{ v4: number; v6: number }> {
-  const { measured, circled } = await playScenario(scenario, setting());
-  const { udp4, tcp4, udp6, tcp6 } = measured;
-  return {
-    v4: Math.max(0, udp4.lost + tcp4.lost - circled.v4),
-    v6: Math.max(0, udp6.lost + tcp6.lost - circled.v6),
-  };
-}
-
-/** Tries of a scenario that is to lose nothing. */
-const TRIES = 3;
-
-/**
- * The least of a few tries. On a busy machine a packet strays once in a while; what is wrong with the
- * withdrawal loses some in every try (without a drain two or more, see the table in the README).
- */
-async function leastLostIn(scenario: string): Promise<{ v4: number; v6: number }> {
-  let least = await lostIn(scenario);
-  for (let again = 1; again < TRIES && least.v4 + least.v6 > 0; again += 1) {
-    const lost = await lostIn(scenario);
-    if (lost.v4 + lost.v6 < least.v4 + least.v6) least = lost;
-  }
-  return least;
-}
-
-/** The external LSAs of the near node that a router has, as it prints them. */
-async function announced(router: 'r1' | 'r3'): Promise<{ v4: string; v6: string }> {
-  const { routing } = lab;
-  return {
-    v4: await routing[router].vtysh(`show ip ospf database external adv-router ${NEAR_ROUTER_ID}`),
-    v6: await routing[router].vtysh(
-      `show ipv6 ospf6 database as-external adv-router ${NEAR_ROUTER_ID} detail`,
-    ),
-  };
-}
-
 describe('an OSPF network with FRR', () => {
   test('the far router loses and gains the route to the near node, IPv4 and IPv6', async () => {
-    const { near } = lab.checker;
-    const way = async () => (await lab.ways()).r3;
-    await lab.awaitSteady();
-    expect(await way()).toEqual({ v4: ['core0'], v6: ['core0'] });
-    await near.execute('ha-suspend', ['dns', '--drain', '1s']);
-    await until('the far router turns away', () => lab.allGoTo('far'));
-    expect(await way()).toEqual({ v4: ['node0'], v6: ['node0'] });
-    expect(await near.execute('ha-resume', ['dns', '--wait', '20s'])).toMatchObject({ code: 0 });
-    await until('the far router turns back', () => lab.allGoTo('near'));
-    expect(await way()).toEqual({ v4: ['core0'], v6: ['core0'] });
+    await expectTurns(lab);
   }, 60_000);
 
   test('suspending the near node and resuming it loses no query', async () => {
-    expect(await leastLostIn('planned')).toEqual({ v4: 0, v6: 0 });
+    expect(await leastLostIn(lab, 'planned')).toEqual({ v4: 0, v6: 0 });
   }, 180_000);
 
   test('restarting Unbound behind ha-suspend loses no query', async () => {
-    expect(await leastLostIn('restart')).toEqual({ v4: 0, v6: 0 });
+    expect(await leastLostIn(lab, 'restart')).toEqual({ v4: 0, v6: 0 });
   }, 180_000);
 
   test('when Unbound is killed the far node takes over', async () => {
-    const { measured } = await playScenario('killed', setting());
-    for (const { lost, otherMs } of Object.values(measured)) {
-      expect(lost).toBeGreaterThan(0);
-      expect(otherMs).not.toBeNull();
-    }
+    await expectTakeOver(lab);
   }, 90_000);
 
   test('renewing the lease changes no LSA', async () => {
     await lab.awaitSteady();
-    const before = await announced('r3');
+    const before = await databaseOf(lab, 'r3');
     await sleep(2 * LEASE_SECONDS * 1000);
-    const after = await announced('r3');
+    const after = await databaseOf(lab, 'r3');
     for (const family of ['v4', 'v6'] as const) {
-      const [then, now] = [before, after].map((shown) => lsaOf(shown[family]));
+      const [then, now] = [before, after].map((shown) => theOne(inForce(shown[family])));
       expect(now?.sequence).toBe(then?.sequence);
       expect(now?.ageSeconds).toBeGreaterThanOrEqual((then?.ageSeconds ?? 0) + LEASE_SECONDS);
     }
@@ -131,10 +71,10 @@ describe('filters', () => {
   const OTHER = { v4: '192.0.2.66', v6: '2001:db8:ffff:a000::66' };
 
   test('a node announces its service addresses and nothing else', async () => {
-    await withAddresses(OTHER, async () => {
+    await withAddresses(lab, OTHER, async () => {
       // Long enough for the routing daemons: what they announce is there within a second.
       await sleep(3000);
-      const { v4, v6 } = await announced('r1');
+      const { v4, v6 } = await databaseOf(lab, 'r1');
       expect(v4).toContain(`Link State ID: ${SERVICE.v4}`);
       expect(v6).toContain(`Prefix: ${SERVICE.v6}/128`);
       expect(v4).not.toContain(OTHER.v4);
@@ -144,25 +84,19 @@ describe('filters', () => {
 
   test('the routers use nothing else, should a node announce it', async () => {
     const { near } = lab.routing;
-    await near.configure(allow('permit 20'));
+    await near.configure(allow('permit 30'));
     try {
-      await withAddresses(OTHER, async () => {
+      await withAddresses(lab, OTHER, async () => {
         await until('it is announced', async () => {
-          const { v4, v6 } = await announced('r1');
+          const { v4, v6 } = await databaseOf(lab, 'r1');
           return v4.includes(OTHER.v4) && v6.includes(OTHER.v6);
         });
         await sleep(2000);
-        for (const router of ['r1', 'r2', 'r3'] as const) {
-          const routes = [
-            await lab.exec(router, 'ip', ['route', 'show', OTHER.v4]),
-            await lab.exec(router, 'ip', ['-6', 'route', 'show', OTHER.v6]),
-          ];
-          expect(routes).toEqual(['', '']);
-        }
+        expect(await routesTo(lab, OTHER)).toBe('');
         expect(await lab.allGoTo('near')).toBe(true);
       });
     } finally {
-      await near.configure(['no route-map SERVICE4 permit 20', 'no route-map SERVICE6 permit 20']);
+      await near.configure(['no route-map SERVICE4 permit 30', 'no route-map SERVICE6 permit 30']);
     }
   }, 60_000);
 
@@ -186,37 +120,20 @@ describe('filters', () => {
   }, 60_000);
 });
 
+/** The last one: the lab stays without a checker. */
+test('an address that moves to ha-drain is announced as a last resort and withdrawn when its lifetime ends', async () => {
+  await lab.change({ ...lab.options, method: 'none' });
+  await expectLastResort(lab);
+}, 180_000);
+
 /** Route maps that let anything pass. */
 function allow(entry: string): readonly string[] {
   return ['4', '6'].flatMap((family) => [`route-map SERVICE${family} ${entry}`, 'exit']);
 }
 
-/** LSAs of this age are on their way out (RFC 2328, MaxAge). */
-const MAX_AGE_SECONDS = 3600;
-
-/** What FRR prints of the only LSA about the service that is in force. */
-function lsaOf(printed: string): { sequence: string; ageSeconds: number } {
-  const found = printed.matchAll(
-    /(?:LS age|Age): +(\d+)[^]*?LS Seq\w* Number: (?:0x)?([0-9a-f]+)/g,
-  );
-  const [lsa, second] = [...found]
-    .map(([, age, sequence = '']) => ({ sequence, ageSeconds: Number(age) }))
-    .filter(({ ageSeconds }) => ageSeconds < MAX_AGE_SECONDS);
-  if (lsa === undefined || second !== undefined) throw new Error(`not one LSA in: ${printed}`);
-  return lsa;
-}
-
-async function withAddresses(
-  addresses: { readonly v4: string; readonly v6: string },
-  action: () => Promise<void>,
-): Promise<void> {
-  const both = [`${addresses.v4}/32`, `${addresses.v6}/128`];
-  for (const it of both) await lab.exec('near', 'ip', ['address', 'add', it, 'dev', 'lo']);
-  try {
-    await action();
-  } finally {
-    for (const it of both) await lab.exec('near', 'ip', ['address', 'delete', it, 'dev', 'lo']);
-  }
+function theOne<Value>(values: readonly Value[]): Value | undefined {
+  expect(values).toHaveLength(1);
+  return values[0];
 }
 
 /**

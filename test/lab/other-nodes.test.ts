@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Lab } from '../../scripts/lab.d/lab.mjs';
 import { FIRST, run, until } from '../../scripts/lab.d/processes.mjs';
 import { namespaceOf, SERVICE } from '../../scripts/lab.d/topology.mjs';
+import { expectLastResort } from '../support/ospf-database.ts';
 
 const SERVICES = [`${SERVICE.v4}/32`, `${SERVICE.v6}/128`];
 const OTHERS = ['192.0.2.66/32', '2001:db8:ffff:a000::66/128'];
@@ -58,12 +59,25 @@ function useNodes(nodes: string): void {
   );
 }
 
+/** The move by hand, in a lab without a checker. */
+function leaveAsLastResort(): void {
+  test(
+    'that leave are announced as a last resort, and withdrawn when their lifetime ends',
+    async () => {
+      await expectLastResort(lab);
+    },
+    2 * TIMEOUT_MS,
+  );
+}
+
 describe('nodes with BIRD', () => {
   useNodes('bird');
+  leaveAsLastResort();
 });
 
 describe('nodes with a network statement', () => {
   useNodes('network');
+  leaveAsLastResort();
 
   test(
     'are told by ha-suspend when the drain is likely too short for what FRR announces',
