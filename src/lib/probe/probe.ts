@@ -29,6 +29,7 @@ export type DownReason =
   | 'rcode' // DNS: another response code than expected
   | 'no-answer' // DNS: the code is right, the answer section is not filled
   | 'wrong-answer' // DNS: no record matches --answer; squid: the body does not match --body
+  | 'stale' // DNS: out of a cache, and its time is over
   | 'missing-flag' // DNS: a header flag that was required is clear
   | 'truncated' // DNS: TC over UDP, and TCP did not help
   | 'too-slow' // a right answer that took longer than --max-latency

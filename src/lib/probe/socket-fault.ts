@@ -28,6 +28,8 @@ export function verdictOfSocketError(error: unknown, target: string): Verdict {
     case 'ENETDOWN':
     case 'ENODEV':
       return unknown('no-interface', `${target}: no interface leads there (${code})`);
+    case 'EINVAL': // a link-local address whose interface is missing
+      return unknown('no-interface', `${target}: no such interface (${code})`);
     case 'EACCES':
     case 'EPERM': // also a local packet filter's reject
       return unknown('permission', `${target}: not permitted here (${code})`);
