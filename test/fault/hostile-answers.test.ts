@@ -6,7 +6,7 @@ import { judgeReply } from '../../src/lib/probe/dns/dns-judge.ts';
 import { encodeQuery } from '../../src/lib/probe/dns/dns-query.ts';
 import { readReply } from '../../src/lib/probe/dns/dns-reply.ts';
 import { judge } from '../../src/lib/probe/exec/exec-probe.ts';
-import { exchangeHttp } from '../../src/lib/probe/squid/http-exchange.ts';
+import { exchangeHttp } from '../../src/lib/probe/http-exchange.ts';
 import { authenticAnswer, judgeAnswer } from '../../src/lib/probe/radius/radius-answer.ts';
 import { radiusRequest } from '../../src/lib/probe/radius/radius-request.ts';
 import { StreamSearch } from '../../src/lib/probe/syslog/syslog-listener.ts';

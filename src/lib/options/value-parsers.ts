@@ -131,6 +131,21 @@ export const interfaceName = parser(
   { completes: 'interface' },
 );
 
+/** A host name as a certificate has it (RFC 6125), or an IP address. */
+export const tlsName = parser('NAME', (given) => {
+  if (given.includes(':') || /^[\d.]+$/.test(given)) return parseAddress(given).text;
+  const name = given.endsWith('.') ? given.slice(0, -1) : given;
+  const isName =
+    name.length <= 253 &&
+    name
+      .split('.')
+      .every((label) => /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label));
+  if (!isName) {
+    throw new RangeError(`'${given}' is no host name (an international one in its xn-- form)`);
+  }
+  return name;
+});
+
 /** The letters, digits and `. _ : -` that names of instances and holders are made of. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
 

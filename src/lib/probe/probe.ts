@@ -34,6 +34,8 @@ export type DownReason =
   | 'truncated' // DNS: TC over UDP, and TCP did not help
   | 'too-slow' // a right answer that took longer than --max-latency
   | 'malformed' // an answer that breaks its protocol
+  | 'tls' // the handshake failed, or the other end speaks no TLS
+  | 'certificate' // TLS: not trusted, not for this name, over, or soon to be
   | 'rejected' // RADIUS: another packet code than expected
   | 'unauthenticated' // RADIUS: Message-Authenticator demanded and absent or wrong
   | 'bad-status' // HTTP: a status outside --status, made by the origin
