@@ -37,6 +37,7 @@ const PASSES: readonly (readonly [pass: string, modules: readonly string[]])[] =
   ['dns-probe -a 192.0.2.2 -i tcp --server 127.0.0.2 --transport tcp', ['dgram', ...STREAMS]],
   ['syslog-probe -a 192.0.2.3', UDP],
   ['squid-probe -a 192.0.2.4', HTTP],
+  ['http-probe -a 192.0.2.9 --url http://127.0.0.1:3128/', HTTP],
   ['radius-probe -a 192.0.2.5 --secret-file secret', [...UDP, ...STREAMS, 'crypto']],
   ['exec-probe -a 192.0.2.6 -- /bin/true', CHILD],
   ['tcp-route-probe bond0 192.0.2.7 80', CHILD],

@@ -6,12 +6,13 @@ import { judgeReply } from '../../src/lib/probe/dns/dns-judge.ts';
 import { encodeQuery } from '../../src/lib/probe/dns/dns-query.ts';
 import { readReply } from '../../src/lib/probe/dns/dns-reply.ts';
 import { judge } from '../../src/lib/probe/exec/exec-probe.ts';
-import { exchangeHttp } from '../../src/lib/probe/squid/http-exchange.ts';
+import { exchangeHttp } from '../../src/lib/probe/http-exchange.ts';
 import { authenticAnswer, judgeAnswer } from '../../src/lib/probe/radius/radius-answer.ts';
 import { radiusRequest } from '../../src/lib/probe/radius/radius-request.ts';
 import { StreamSearch } from '../../src/lib/probe/syslog/syslog-listener.ts';
 import { Figures, full, seededRandom } from '../support/fault-figures.ts';
 import { FakeHttpProxy } from '../support/fake-http-proxy.ts';
+import { opt } from '../support/dns-answers.ts';
 import { below, httpAnswer, mutateBytes, pieces, type Random } from '../support/fault-inputs.ts';
 
 const INPUTS = full ? 250_000 : 10_000;
@@ -49,13 +50,15 @@ function feed(part: string, inputs: number, decode: (random: Random) => string):
 }
 
 const query = encodeQuery(0x1234, 'www.example.net.', 1, {
+  class: 1,
   dnssec: true,
   wantsAuthenticData: true,
+  checkingDisabled: false,
   ednsSizeBytes: 1232,
 });
 
 /** A sound answer with a record of every type that there is a decoder for. */
-const reply = encode({
+const plainReply = encode({
   type: 'response',
   id: 0x1234,
   flags: 0x8180,
@@ -104,7 +107,14 @@ const reply = encode({
       },
     },
   ],
+  additionals: [opt()],
 });
+
+/** EDNS comes last, with an extended error: text behind its code (RFC 8914 section 2). */
+const reply = Buffer.concat([
+  plainReply.subarray(0, -2),
+  Buffer.from([0, 16, 0, 15, 0, 12, 0, 3, ...Buffer.from('since noon')]),
+]);
 
 function dnsVerdict(message: Buffer): string {
   const reading = readReply(message, query, 65_535);
@@ -116,9 +126,10 @@ function dnsVerdict(message: Buffer): string {
       minAnswers: undefined,
       answerPattern: /never/u,
       requiredFlags: ['ad'],
+      refuseStale: true,
       maxLatencyMs: 1,
     },
-    { label: 'x', askedType: 1, tookMs: 1, remark: '' },
+    { label: 'x', askedType: 1, askedClass: 1, tookMs: 1, remark: '' },
   );
   return verdict.status;
 }

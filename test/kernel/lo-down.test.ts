@@ -31,6 +31,8 @@ test.each([
   ['radius-probe', '--server', `${OTHER}:1812`],
   ['squid-probe', '--proxy', '127.0.0.1:3128'],
   ['squid-probe', '--proxy', `${OTHER}:3128`],
+  ['http-probe', '--connect-to', `${OTHER}:80`],
+  ['http-probe', '--connect-to', OTHER, '--url', 'https://www.test/', '--tls-insecure'],
   ['syslog-probe', '--send', `udp://${OTHER}:5514`, '--listen', `udp://${OTHER}:5515`],
   ['syslog-probe', '--send', `tcp://${OTHER}:5514`, '--listen', `tcp://${OTHER}:5515`],
 ])('%s %s %s %s %s: lo that is down is no fault of the service', async (program, ...words) => {

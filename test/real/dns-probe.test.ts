@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Daemon } from '../support/daemon.ts';
-import { RESOLVERS, startResolver, startRootServer } from '../support/dns-servers.ts';
+import {
+  RESOLVERS,
+  STALE_UNBOUND,
+  startResolver,
+  startRootServer,
+} from '../support/dns-servers.ts';
 import { run } from '../support/executable.ts';
 import { Namespace } from '../support/namespace.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from '../support/temporary-folder.ts';
@@ -103,6 +108,45 @@ describe.each(RESOLVERS)('$name', (resolver) => {
     await until('the origin', async () => (await probe(...answer)).startsWith('0 up'));
   });
 
+  test('answers each query as that one expects', async () => {
+    const right = [
+      ...['--query', String.raw`ok.lab A answer=/^ok\.lab\. A 192\.0\.2\.99$/ flag=ra`],
+      ...['--query', '{nonce}.lab A rcode=NXDOMAIN', '--query', String.raw`o\107.l\097b`],
+    ];
+    expect(await probe(...right, '--answer', '192')).toBe(
+      '0 up: 3 questions right, the slowest in N ms',
+    );
+    expect(await probe(...right, '--query', 'ok.lab rcode=NXDOMAIN')).toBe(
+      `2 down (rcode): 1 of 4 questions failed: ${S} ok.lab. A: NOERROR in N ms, expected NXDOMAIN`,
+    );
+    expect(await probe('--query', 'ok.lab A min-answers=2', '--min-answers', '0')).toBe(
+      `2 down (no-answer): ${S} ok.lab. A: NOERROR, 1 answer in N ms, expected at least 2`,
+    );
+  });
+
+  test('tells its version in class CH', async () => {
+    const chaos = ['--class', 'CH', '--query'];
+    const { version } = resolver;
+    if (version === undefined) {
+      expect(await probe(...chaos, 'version.bind TXT')).toBe(
+        `2 down (rcode): ${S} version.bind. CH TXT: SERVFAIL in N ms, expected NOERROR`,
+      );
+      return;
+    }
+    expect(
+      await probe(...chaos, `version.bind TXT answer=/^version\\.bind\\. TXT "${version}/`),
+    ).toBe(`0 up: ${S} version.bind. CH TXT: NOERROR, 1 answer in N ms`);
+    expect(await probe(...chaos, 'version.bind TXT answer=/"djbdns/')).toMatch(
+      /^2 down \(wrong-answer\): .* none matches \/"djbdns\/u: version\.bind\. TXT "/,
+    );
+  });
+
+  test('answers what is bogus when it is told not to check', async () => {
+    expect(await probe('--query', 'bogus.lab', '--cd', '--timeout', '10s')).toBe(
+      `0 up: ${S} bogus.lab. A: NOERROR, 1 answer in N ms`,
+    );
+  });
+
   test('validates and fails what is bogus, or does neither', async () => {
     const ad = await probe('--require-flag', 'ad');
     const bogus = await probe('--query', 'bogus.lab', '--timeout', '10s');
@@ -146,6 +190,74 @@ describe.each(RESOLVERS)('$name', (resolver) => {
     );
     await daemon.restart();
     expect(await probe()).toMatch(/^0 up: /);
+  });
+});
+
+describe('Unbound that serves stale data and says so', () => {
+  let folder: string;
+  let namespace: Namespace;
+  let origin: Daemon;
+
+  beforeAll(async () => {
+    folder = createTemporaryFolder();
+    namespace = await Namespace.create();
+    origin = await startRootServer(namespace, folder);
+    await namespace.ip('link add ask0 type veth peer name ask1');
+    for (const end of ['ask0', 'ask1']) await namespace.ip(`link set ${end} up`);
+    await namespace.ip('address add fe80::53/64 dev ask0 nodad');
+    await startResolver(STALE_UNBOUND, namespace, folder);
+  });
+
+  afterAll(async () => {
+    await namespace.dispose();
+    removeTemporaryFolder(folder);
+  });
+
+  test('is down with --refuse-stale once its origin is dead and its cache is over', async () => {
+    const args = ['--query', 'ok.lab', '--timeout', '5s'];
+    const ask = (...more: readonly string[]): ReturnType<typeof run> =>
+      run('dns-probe', [...args, ...more], { namespace });
+    expect(await ask('--refuse-stale')).toMatchObject({ exitCode: 0, stderr: '' });
+    origin.freeze();
+    const SAYS_STALE =
+      /^down \(stale\): 127\.0\.0\.1:53 ok\.lab\. A: NOERROR, 1 answer in .* ms \(EDE 3 Stale Answer.*\), which is stale\n$/;
+    await until('the end of its TTL', async () => (await ask('--refuse-stale')).exitCode === 2, {
+      timeoutMs: 20_000,
+    });
+    expect(await ask('--refuse-stale')).toMatchObject({
+      exitCode: 2,
+      stdout: expect.stringMatching(SAYS_STALE) as unknown,
+      stderr: '',
+    });
+    const { exitCode, stdout } = await ask();
+    expect(stdout).toMatch(/^up: .* ms \(EDE 3 Stale Answer.*\)\n$/);
+    expect(exitCode).toBe(0);
+    origin.thaw();
+  });
+
+  test('answers on a link-local address, of which the interface is named', async () => {
+    for (const [server, transport] of [
+      ['fe80::53%ask0', 'udp'],
+      ['[FE80::53%ask0]:53', 'tcp'],
+    ] as const) {
+      const args = ['--server', server, '--transport', transport, '--query', 'version.bind TXT'];
+      const { exitCode, stdout } = await run('dns-probe', [...args, '--class', 'CH'], {
+        namespace,
+      });
+      expect(stdout).toMatch(
+        /^up: \[fe80::53%ask0\]:53(\/tcp)? version\.bind\. CH TXT: NOERROR, 1 /,
+      );
+      expect(exitCode).toBe(0);
+    }
+    const missing = ['--server', 'fe80::53%gone0', '--attempts', '1'];
+    for (const transport of ['udp', 'tcp']) {
+      const args = [...missing, '--transport', transport];
+      const { exitCode, stdout } = await run('dns-probe', args, { namespace });
+      expect(stdout).toMatch(
+        /^unknown \(no-interface\): \[fe80::53%gone0\]:53.*: no such interface \(EINVAL\)\n$/,
+      );
+      expect(exitCode).toBe(69);
+    }
   });
 });
 

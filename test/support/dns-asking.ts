@@ -8,8 +8,10 @@ import type { Log } from '../../src/lib/system/log.ts';
 import { FakeDnsServer, type FakeBehaviour } from './fake-dns-server.ts';
 
 export const PLAIN_STYLE: QueryStyle = {
+  class: 1,
   dnssec: false,
   wantsAuthenticData: false,
+  checkingDisabled: false,
   ednsSizeBytes: 1232,
 };
 
@@ -18,6 +20,7 @@ export const PLAIN_EXPECTATION: DnsExpectation = {
   minAnswers: undefined,
   answerPattern: undefined,
   requiredFlags: [],
+  refuseStale: false,
   maxLatencyMs: undefined,
 };
 

@@ -74,43 +74,17 @@ export interface Resolver {
   readonly name: string;
   /** Whether it recurses and validates by itself, or only forwards. */
   readonly validates: boolean;
+  /** What it says of itself as `version.bind`, at its beginning; undefined: it fails. */
+  readonly version: string | undefined;
   /** Writes its configuration and says how it is started. */
   readonly configure: (folder: string) => Pick<DaemonPlan, 'program' | 'args'>;
 }
 
 export const RESOLVERS: readonly Resolver[] = [
-  {
-    name: 'Unbound',
-    validates: true,
-    configure: (folder) => ({
-      program: 'unbound',
-      args: [
-        '-d',
-        '-c',
-        write(
-          folder,
-          'unbound.conf',
-          `server:
-  directory: "${folder}"
-  chroot: ""
-  username: ""
-  pidfile: "${folder}/unbound.pid"
-  use-syslog: no
-  logfile: ""
-  interface: 127.0.0.1
-  interface: ::1
-  root-hints: "${folder}/root.hints"
-  trust-anchor-file: "${keyFile(folder)}"
-  do-not-query-localhost: no
-remote-control:
-  control-enable: no
-`,
-        ),
-      ],
-    }),
-  },
+  unbound('Unbound', ''),
   {
     name: 'BIND',
+    version: '9.',
     validates: true,
     configure: (folder) => ({
       program: 'named',
@@ -140,6 +114,7 @@ zone "." { type hint; file "root.hints"; };
   },
   {
     name: 'Knot Resolver',
+    version: undefined,
     validates: true,
     configure: (folder: string): Pick<DaemonPlan, 'program' | 'args'> => {
       mkdirSync(path.join(folder, 'kresd'));
@@ -161,6 +136,7 @@ option('ALLOW_LOCAL', true)
   },
   {
     name: 'dnsmasq',
+    version: 'dnsmasq-2',
     validates: false,
     configure: (folder) => ({
       program: 'dnsmasq',
@@ -184,6 +160,52 @@ log-facility=-
     }),
   },
 ];
+
+/** With data in its cache that outlives its TTL, and the words for that (RFC 8767, RFC 8914). */
+export const STALE_UNBOUND: Resolver = unbound(
+  'Unbound that serves stale data',
+  `  interface: fe80::53%ask0
+  access-control: fe80::/10 allow
+  serve-expired: yes
+  serve-expired-client-timeout: 100
+  ede: yes
+  ede-serve-expired: yes
+`,
+);
+
+function unbound(name: string, more: string): Resolver {
+  return {
+    name,
+    validates: true,
+    version: 'unbound 1',
+    configure: (folder) => ({
+      program: 'unbound',
+      args: [
+        '-d',
+        '-c',
+        write(
+          folder,
+          'unbound.conf',
+          `server:
+  directory: "${folder}"
+  chroot: ""
+  username: ""
+  pidfile: "${folder}/unbound.pid"
+  use-syslog: no
+  logfile: ""
+  interface: 127.0.0.1
+  interface: ::1
+  root-hints: "${folder}/root.hints"
+  trust-anchor-file: "${keyFile(folder)}"
+  do-not-query-localhost: no
+${more}remote-control:
+  control-enable: no
+`,
+        ),
+      ],
+    }),
+  };
+}
 
 /** Starts a resolver; the root server has to be running. */
 export function startResolver(

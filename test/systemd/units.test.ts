@@ -144,7 +144,7 @@ describe('the other probes', () => {
     expect(shown.stdout).toBe('1024\n');
   });
 
-  test.each(['squid', 'syslog'])('%s-probe comes to a verdict under its unit', async (name) => {
+  test.each(['squid', 'syslog', 'http'])('%s-probe comes to a verdict under its unit', async (name) => {
     useExample(name);
     await machine.must('systemctl', 'start', `${name}-probe@${name}.service`);
     expect(await lastVerdict(name)).toMatchObject({ last_verdict: 'down', addresses: [{}, {}] });

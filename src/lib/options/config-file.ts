@@ -4,7 +4,7 @@ import { parse, TomlError } from 'smol-toml';
 import { ConfigurationError, errnoOf, messageOf } from '../system/errors.ts';
 import { readBounded, distrust } from '../system/read-file.ts';
 import type { Option, OptionTable } from './option.ts';
-import { nearest } from './parse-arguments.ts';
+import { nearest } from './nearest.ts';
 import type { Source } from './resolve-options.ts';
 
 const MAX_BYTES = 1024 * 1024;

@@ -1,6 +1,7 @@
 import { parseAddress, type IpAddress } from '../system/ip-address.ts';
 import { parseDuration } from '../system/duration.ts';
 import type { ValueParser } from './option.ts';
+import { nearest } from './nearest.ts';
 
 /** What the arguments of options are: each reads one text, or throws RangeError. */
 function parser<T>(
@@ -68,7 +69,13 @@ export function oneOf<const T extends string>(...choices: readonly T[]): ValuePa
     (given) => {
       const choice = choices.find((candidate) => candidate === given);
       if (choice === undefined) {
-        throw new RangeError(`'${given}' is not one of ${choices.join(', ')}`);
+        const meant = nearest(
+          given.toLowerCase(),
+          choices.map((known) => known.toLowerCase()),
+        );
+        const likely = choices.find((known) => known.toLowerCase() === meant);
+        const hint = likely === undefined ? '' : ` (did you mean ${likely}?)`;
+        throw new RangeError(`'${given}' is not one of ${choices.join(', ')}${hint}`);
       }
       return choice;
     },
@@ -143,6 +150,21 @@ export const interfaceNameOrNone = parser(
   { completes: 'interface' },
 );
 
+/** A host name as a certificate has it (RFC 6125), or an IP address. */
+export const tlsName = parser('NAME', (given) => {
+  if (given.includes(':') || /^[\d.]+$/.test(given)) return parseAddress(given).text;
+  const name = given.endsWith('.') ? given.slice(0, -1) : given;
+  const isName =
+    name.length <= 253 &&
+    name
+      .split('.')
+      .every((label) => /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/.test(label));
+  if (!isName) {
+    throw new RangeError(`'${given}' is no host name (an international one in its xn-- form)`);
+  }
+  return name;
+});
+
 /** The letters, digits and `. _ : -` that names of instances and holders are made of. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
 
@@ -172,13 +194,38 @@ export interface Endpoint {
 
 /** An endpoint whose port may be left out. */
 export function endpoint(defaultPort: number): ValueParser<Endpoint> {
+  return endpointOf(defaultPort, parseAddress);
+}
+
+/** As `endpoint`, for programs that also ask link-local addresses, through the interface they name. */
+export function zonedEndpoint(defaultPort: number): ValueParser<Endpoint> {
+  return endpointOf(defaultPort, parseZonedAddress);
+}
+
+function endpointOf(
+  defaultPort: number,
+  parseHost: (text: string) => IpAddress,
+): ValueParser<Endpoint> {
   const port = wholeNumber(1, 65_535);
   return parser('ADDR[:PORT]', (given) => {
     const parts = /^\[([^\]]*)\](?::(\d+))?$/.exec(given) ?? /^([^:]*)(?::(\d+))?$/.exec(given);
     const [, host = '', portText] = parts ?? [given, given]; // a bare IPv6 address has no port
     return {
-      address: parseAddress(host),
+      address: parseHost(host),
       port: portText === undefined ? defaultPort : port(portText),
     };
   });
+}
+
+/** `fe80::1%eth0`: a link-local address says nothing without its interface (RFC 4007 section 11). */
+function parseZonedAddress(given: string): IpAddress {
+  const [, host = given, zone] = /^([^%]*)%(.*)$/.exec(given) ?? [];
+  const address = parseAddress(host);
+  const isLinkLocal = /^fe[89ab].:/.test(address.text);
+  if (zone === undefined) {
+    if (!isLinkLocal) return address;
+    throw new RangeError(`'${given}' is link-local: name its interface, as in ${given}%eth0`);
+  }
+  if (!isLinkLocal) throw new RangeError(`'${given}': only a link-local address has a zone`);
+  return { family: 6, text: `${address.text}%${interfaceName(zone)}` };
 }

@@ -29,10 +29,13 @@ export type DownReason =
   | 'rcode' // DNS: another response code than expected
   | 'no-answer' // DNS: the code is right, the answer section is not filled
   | 'wrong-answer' // DNS: no record matches --answer; squid: the body does not match --body
+  | 'stale' // DNS: out of a cache, and its time is over
   | 'missing-flag' // DNS: a header flag that was required is clear
   | 'truncated' // DNS: TC over UDP, and TCP did not help
   | 'too-slow' // a right answer that took longer than --max-latency
   | 'malformed' // an answer that breaks its protocol
+  | 'tls' // the handshake failed, or the other end speaks no TLS
+  | 'certificate' // TLS: not trusted, not for this name, over, or soon to be
   | 'rejected' // RADIUS: another packet code than expected
   | 'unauthenticated' // RADIUS: Message-Authenticator demanded and absent or wrong
   | 'bad-status' // HTTP: a status outside --status, made by the origin

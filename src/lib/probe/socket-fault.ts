@@ -1,4 +1,5 @@
 import { errnoOf } from '../system/errors.ts';
+import { printable } from './printable.ts';
 import { down, unknown, type Verdict } from './probe.ts';
 
 /**
@@ -28,6 +29,8 @@ export function verdictOfSocketError(error: unknown, target: string): Verdict {
     case 'ENETDOWN':
     case 'ENODEV':
       return unknown('no-interface', `${target}: no interface leads there (${code})`);
+    case 'EINVAL': // a link-local address whose interface is missing
+      return unknown('no-interface', `${target}: no such interface (${code})`);
     case 'EACCES':
     case 'EPERM': // also a local packet filter's reject
       return unknown('permission', `${target}: not permitted here (${code})`);
@@ -35,6 +38,16 @@ export function verdictOfSocketError(error: unknown, target: string): Verdict {
       return unknown('port-in-use', `${target}: address already in use`);
     default:
       if (code === undefined) throw error;
+      // The other end's alert, or what is no TLS at all (https://nodejs.org/api/errors.html).
+      if (code === 'EPROTO' || /^ERR_(?:SSL|OSSL)_/.test(code)) {
+        return down('tls', `${target}: TLS failed: ${reasonOf(error, code)}`);
+      }
       return unknown('resources', `${target}: ${code}`);
   }
+}
+
+/** OpenSSL's word for what went wrong: `tlsv1 alert internal error`. */
+function reasonOf(error: unknown, code: string): string {
+  const reason: unknown = error instanceof Error && 'reason' in error ? error.reason : undefined;
+  return typeof reason === 'string' ? printable(reason, 80) : code;
 }

@@ -49,3 +49,8 @@ export function formatEndpoint(address: IpAddress, port: number): string {
 export function isLoopback(address: IpAddress): boolean {
   return address.family === 4 ? address.text.startsWith('127.') : address.text === '::1';
 }
+
+/** The address without the interface that a link-local one may name: `fe80::1%eth0`. */
+export function withoutZone(address: IpAddress): IpAddress {
+  return { ...address, text: address.text.split('%', 1)[0] ?? '' };
+}

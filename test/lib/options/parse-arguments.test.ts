@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { flag, list, optional, value } from '../../../src/lib/options/option.ts';
-import { nearest, parseArguments } from '../../../src/lib/options/parse-arguments.ts';
+import { nearest } from '../../../src/lib/options/nearest.ts';
+import { parseArguments } from '../../../src/lib/options/parse-arguments.ts';
 import { ipAddress, text } from '../../../src/lib/options/value-parsers.ts';
 import { UsageError } from '../../../src/lib/system/errors.ts';
 

@@ -1,12 +1,11 @@
 import { monotonicMs } from '../../system/clock.ts';
 import { formatDuration } from '../../system/duration.ts';
-import { formatEndpoint } from '../../system/ip-address.ts';
 import { isLostOnLoopback } from '../../system/loopback.ts';
 import { randomBytes } from '../../system/random.ts';
 import { DnsFrameReader } from './dns-frame-reader.ts';
 import { judgeReply, type DnsExpectation } from './dns-judge.ts';
-import { encodeQuery, formatQuery, instantiateName } from './dns-query.ts';
-import type { DnsQuery, QueryStyle } from './dns-query.ts';
+import { instantiateName } from './dns-name.ts';
+import { encodeQuery, type DnsQuery, type QueryStyle } from './dns-query.ts';
 import { readReply, type DnsReply } from './dns-reply.ts';
 import { down, unknown, type ProbeContext, type Verdict } from '../probe.ts';
 import { verdictOfSocketError } from '../socket-fault.ts';
@@ -55,23 +54,13 @@ const LOGGED_FAULTS = 3;
 
 const AFTER_TRUNCATION = '(over TCP, since truncated over UDP)';
 
-/** How messages name a question. */
-export function labelOf(
-  server: Peer,
-  query: DnsQuery,
-  transport: DnsQuestion['transport'] | undefined,
-): string {
-  const endpoint = formatEndpoint(server.address, server.port);
-  return `${endpoint}${transport === undefined ? '' : `/${transport}`} ${formatQuery(query)}`;
-}
-
 /**
  * Asks and judges the answer. Messages that are no answer to the question are ignored, and named
  * when nothing better comes before the context's signal is aborted. An answer that is truncated
  * over UDP is asked for again over TCP.
  */
 export async function askDns(question: DnsQuestion, context: ProbeContext): Promise<DnsFinding> {
-  const { label, query, transport, expected } = question;
+  const { label, query, transport, style, expected } = question;
   let asked: Asked;
   try {
     asked = prepare(question, context);
@@ -84,13 +73,19 @@ export async function askDns(question: DnsQuestion, context: ProbeContext): Prom
   const { reply, tookMs, remark } = fetched;
   const verdict = reply.truncated
     ? down('truncated', `${label}: truncated, even over TCP`)
-    : judgeReply(reply, expected, { label, askedType: query.type, tookMs, remark });
+    : judgeReply(reply, expected, {
+        label,
+        askedType: query.type,
+        askedClass: style.class,
+        tookMs,
+        remark,
+      });
   return { verdict, tookMs };
 }
 
 function prepare(question: DnsQuestion, context: ProbeContext): Asked {
   const { label, query, style } = question;
-  const name = instantiateName(query);
+  const name = instantiateName(query.name);
   if (name !== query.name) context.log.step(`${label}: asking for ${name}`);
   return {
     question,

@@ -1,6 +1,6 @@
-import { CLASS_IN, RCODES, rcodeName, TYPE_ANY } from './dns-numbers.ts';
+import { extendedErrorName, RCODES, rcodeName, STALE_ERRORS, TYPE_ANY } from './dns-numbers.ts';
 import { formatRecords, type DnsRecord } from './dns-record.ts';
-import type { DnsReply } from './dns-reply.ts';
+import type { DnsReply, ExtendedError } from './dns-reply.ts';
 import { printable } from '../printable.ts';
 import { down, up, type Verdict } from '../probe.ts';
 
@@ -15,6 +15,8 @@ export interface DnsExpectation {
   /** At least one record, as `NAME TYPE DATA`, has to match. */
   readonly answerPattern: RegExp | undefined;
   readonly requiredFlags: readonly DnsFlag[];
+  /** Whether an answer that says it is stale is wrong (RFC 8767). */
+  readonly refuseStale: boolean;
   readonly maxLatencyMs: number | undefined;
 }
 
@@ -23,31 +25,40 @@ export interface Circumstances {
   /** The question, to begin the detail with: `127.0.0.1:53 . SOA`. */
   readonly label: string;
   readonly askedType: number;
+  readonly askedClass: number;
   readonly tookMs: number;
   /** Put behind the time, such as ` over TCP`. */
   readonly remark: string;
 }
 
-/** How much of an unexpected record a message shows. */
+/** How much of an unexpected record, or of a server's own words, a message shows. */
 const SHOWN_CHARACTERS = 120;
+/** How many extended errors a message shows; servers send one, forwarders may add theirs. */
+const SHOWN_ERRORS = 3;
 
 /**
- * Judges an answer that is complete. Of several faults, the first of: response code, number of
- * records, their content, flags, latency.
+ * Judges an answer that is complete. Of several faults, the first of: response code, staleness,
+ * number of records, their content, flags, latency.
  */
 export function judgeReply(
   reply: DnsReply,
   expected: DnsExpectation,
-  { label, askedType, tookMs, remark }: Circumstances,
+  { label, askedType, askedClass, tookMs, remark }: Circumstances,
 ): Verdict {
-  const time = `${tookMs === 0 ? 'under 1' : tookMs} ms${remark}`;
+  const time = `${tookMs === 0 ? 'under 1' : tookMs} ms${remark}${formatErrors(reply.extendedErrors)}`;
   const rcode = rcodeName(reply.rcode);
   if (!expected.rcodes.includes(reply.rcode)) {
     const wanted = expected.rcodes.map(rcodeName).join(' or ');
     return down('rcode', `${label}: ${rcode} in ${time}, expected ${wanted}`);
   }
-  const count = reply.answers.filter((record) => isOfType(record, askedType)).length;
+  const count = reply.answers.filter((record) => isAsked(record, askedType, askedClass)).length;
   const seen = `${label}: ${rcode}, ${count} ${count === 1 ? 'answer' : 'answers'} in ${time}`;
+  if (
+    expected.refuseStale &&
+    reply.extendedErrors.some(({ code }) => STALE_ERRORS.includes(code))
+  ) {
+    return down('stale', `${seen}, which is stale`);
+  }
   const fewest = expected.minAnswers ?? (reply.rcode === RCODES.NOERROR ? 1 : 0);
   if (count < fewest) return down('no-answer', `${seen}, expected at least ${fewest}`);
 
@@ -69,12 +80,21 @@ export function judgeReply(
   return up(seen);
 }
 
-function isOfType(record: DnsRecord, askedType: number): boolean {
-  return record.class === CLASS_IN && (askedType === TYPE_ANY || record.type === askedType);
+function isAsked(record: DnsRecord, askedType: number, askedClass: number): boolean {
+  return record.class === askedClass && (askedType === TYPE_ANY || record.type === askedType);
 }
 
 function show(texts: readonly string[]): string {
   const [first] = texts;
   if (first === undefined) return '';
   return `: ${printable(first, SHOWN_CHARACTERS)}${texts.length > 1 ? ` and ${texts.length - 1} more` : ''}`;
+}
+
+/** What the server says of its answer: ` (EDE 22 No Reachable Authority: "at delegation x.")`. */
+function formatErrors(errors: readonly ExtendedError[]): string {
+  const shown = errors.slice(0, SHOWN_ERRORS).map(({ code, text }) => {
+    const words = printable(text, SHOWN_CHARACTERS);
+    return `EDE ${extendedErrorName(code)}${words === '' ? '' : `: "${words}"`}`;
+  });
+  return shown.length === 0 ? '' : ` (${shown.join('; ')})`;
 }

@@ -53,6 +53,13 @@ export const RECORD_TYPES: ReadonlyMap<string, number> = new Map([
 export const TYPE_OPT = 41;
 export const TYPE_ANY = 255;
 export const CLASS_IN = 1;
+export const CLASS_CH = 3;
+
+/** A class's mnemonic, or CLASS with its number (RFC 3597 section 5). */
+export function className(number: number): string {
+  if (number === CLASS_IN) return 'IN';
+  return number === CLASS_CH ? 'CH' : `CLASS${number}`;
+}
 
 /** The numbers that no question may ask for: OPT, then TKEY to MAILA (RFC 6895 section 3.1). */
 export function isAskable(type: number): boolean {
@@ -96,3 +103,47 @@ const RCODE_NAMES: ReadonlyMap<number, string> = new Map(
 export function rcodeName(rcode: number): string {
   return RCODE_NAMES.get(rcode) ?? `RCODE${rcode}`;
 }
+
+/** Extended DNS Errors (RFC 8914 section 5.2, and what IANA's registry has since). */
+const EXTENDED_ERRORS: readonly string[] = [
+  'Other',
+  'Unsupported DNSKEY Algorithm',
+  'Unsupported DS Digest Type',
+  'Stale Answer',
+  'Forged Answer',
+  'DNSSEC Indeterminate',
+  'DNSSEC Bogus',
+  'Signature Expired',
+  'Signature Not Yet Valid',
+  'DNSKEY Missing',
+  'RRSIGs Missing',
+  'No Zone Key Bit Set',
+  'NSEC Missing',
+  'Cached Error',
+  'Not Ready',
+  'Blocked',
+  'Censored',
+  'Filtered',
+  'Prohibited',
+  'Stale NXDOMAIN Answer',
+  'Not Authoritative',
+  'Not Supported',
+  'No Reachable Authority',
+  'Network Error',
+  'Invalid Data',
+  'Signature Expired before Valid',
+  'Too Early',
+  'Unsupported NSEC3 Iterations Value',
+  'Unable to conform to policy',
+  'Synthesized',
+  'Invalid Query Type',
+];
+
+/** An extended error's number and, where it is known, its name: `3 Stale Answer`. */
+export function extendedErrorName(code: number): string {
+  const name = EXTENDED_ERRORS[code];
+  return name === undefined ? String(code) : `${code} ${name}`;
+}
+
+/** The extended errors of an answer from a cache whose time was over: stale data, stale NXDOMAIN. */
+export const STALE_ERRORS: readonly number[] = [3, 19];

@@ -1,6 +1,8 @@
-import { askDns, labelOf, type DnsFinding, type DnsQuestion } from './dns-ask.ts';
+import { formatEndpoint } from '../../system/ip-address.ts';
+import { askDns, type DnsFinding, type DnsQuestion } from './dns-ask.ts';
+import { expectationOf } from './dns-expectation.ts';
 import type { DnsExpectation } from './dns-judge.ts';
-import type { DnsQuery, QueryStyle } from './dns-query.ts';
+import { formatQuery, type DnsQuery, type QueryStyle } from './dns-query.ts';
 import { up, type Probe, type Verdict } from '../probe.ts';
 import type { Peer } from '../udp-exchange.ts';
 
@@ -11,7 +13,8 @@ export interface DnsOptions {
   readonly require: 'all' | 'any';
   /** With `both`, a pair is up when both transports are. */
   readonly transport: 'udp' | 'tcp' | 'both';
-  readonly style: QueryStyle;
+  readonly style: Omit<QueryStyle, 'wantsAuthenticData'>;
+  /** What the answers have to be where a query does not say otherwise. */
   readonly expected: DnsExpectation;
 }
 
@@ -55,12 +58,19 @@ export const probeDns: Probe<DnsOptions> = async (options, { signal, log }) => {
 
 /** For each server and query the questions, one per transport. */
 function pairsOf(options: DnsOptions): DnsQuestion[][] {
-  const { servers, queries, transport, style, expected } = options;
+  const { servers, queries, transport } = options;
   const transports = transport === 'both' ? (['udp', 'tcp'] as const) : [transport];
   return servers.flatMap((server) =>
     queries.map((query) =>
       transports.map((each) => {
-        const label = labelOf(server, query, transport === 'udp' ? undefined : each);
+        const expected = expectationOf(query.expected, options.expected);
+        const style = {
+          ...options.style,
+          wantsAuthenticData: expected.requiredFlags.includes('ad'),
+        };
+        const endpoint = formatEndpoint(server.address, server.port);
+        const over = transport === 'udp' ? '' : `/${each}`;
+        const label = `${endpoint}${over} ${formatQuery(query, style.class)}`;
         return { server, query, transport: each, style, expected, label };
       }),
     ),

@@ -1,4 +1,5 @@
-import { answer, name, type Answer } from 'dns-packet';
+import { answer, type Answer } from 'dns-packet';
+import { formatName, labelsAt, LONGEST_POINTER_CHAIN } from './dns-name.ts';
 import { typeName } from './dns-numbers.ts';
 
 /**
@@ -17,8 +18,7 @@ export interface DnsRecord {
 }
 
 declare module 'dns-packet' {
-  // Parts of a message; the library exports them without declaring them.
-  export const name: { readonly decode: (message: Buffer, offset: number) => string };
+  // A part of a message; the library exports it without declaring it.
   export const answer: {
     readonly decode: ((message: Buffer, offset: number) => Answer) & { readonly bytes: number };
   };
@@ -28,9 +28,6 @@ declare module 'dns-packet' {
 const DECODED: ReadonlySet<number> = new Set([
   1, 2, 5, 6, 12, 13, 15, 16, 28, 33, 35, 39, 43, 46, 48, 52, 257,
 ]);
-
-/** More names that only point to the next than any compression leads to (it leads to one). */
-const LONGEST_POINTER_CHAIN = 64;
 
 /**
  * Records of one message as they are matched and shown: `NAME TYPE DATA`, each printable ASCII on
@@ -66,7 +63,7 @@ function hasPointerChain(message: Buffer): boolean {
 function formatRecord(record: DnsRecord, withoutNames: boolean): string {
   const { message, start, type, dataStart, end } = record;
   if (withoutNames) return `? ${typeName(type)} ${generic(message.subarray(dataStart, end))}`;
-  const owner = orUndefined(() => escaped(absolute(name.decode(message.subarray(0, end), start))));
+  const owner = orUndefined(() => formatName(labelsAt(message.subarray(0, end), start)));
   const data = orUndefined(() => decoded(record)) ?? generic(message.subarray(dataStart, end));
   return `${owner ?? '?'} ${typeName(type)} ${data}`;
 }

@@ -1,4 +1,5 @@
 import { errnoOf, messageOf } from '../../system/errors.ts';
+import { labelsAt } from './dns-name.ts';
 import { RCODES, TYPE_OPT } from './dns-numbers.ts';
 import type { DnsRecord } from './dns-record.ts';
 
@@ -10,6 +11,14 @@ export interface DnsReply {
   readonly rcode: number;
   readonly flags: { readonly aa: boolean; readonly ra: boolean; readonly ad: boolean };
   readonly answers: readonly DnsRecord[];
+  /** What the server says of the answer beyond its code (RFC 8914). */
+  readonly extendedErrors: readonly ExtendedError[];
+}
+
+export interface ExtendedError {
+  readonly code: number;
+  /** For people, and from a stranger; often empty. */
+  readonly text: string;
 }
 
 /** Why a message is no answer to our question. */
@@ -28,9 +37,9 @@ export type Reading =
 const HEADER_BYTES = 12;
 /** Behind a record's name: type, class, TTL, data length (RFC 1035 section 4.1.3). */
 const RECORD_HEAD_BYTES = 10;
+/** RFC 8914 section 2 */
+const OPTION_EXTENDED_ERROR = 15;
 
-/** More names that only point to the next than any compression leads to (it leads to one). */
-const LONGEST_POINTER_CHAIN = 64;
 /** How long the data of an address is: A (RFC 1035 section 3.4.1), AAAA (RFC 3596 section 2.2). */
 const DATA_BYTES: ReadonlyMap<number, number> = new Map([
   [1, 4],
@@ -67,15 +76,19 @@ export function readReply(message: Buffer, query: Buffer, maxBytes: number): Rea
 
   const truncated = isSet(bits, 9);
   const flags = { aa: isSet(bits, 10), ra: isSet(bits, 7), ad: isSet(bits, 5) };
-  if (truncated) return { kind: 'reply', reply: { truncated, rcode, flags, answers: [] } };
+  if (truncated) {
+    return { kind: 'reply', reply: { truncated, rcode, flags, answers: [], extendedErrors: [] } };
+  }
   if (message.length > maxBytes) {
     return unacceptable(`${message.length} bytes where ${maxBytes} were allowed`);
   }
   try {
-    const { answers, extendedRcode } = readSections(message, typeAsked(query));
+    const { answers, edns } = readSections(message, typeAsked(query));
+    const upperRcode = edns === undefined ? 0 : message.readUInt8(edns.dataStart - 6); // the TTL's first byte
+    const extendedErrors = edns === undefined ? [] : readErrors(edns);
     return {
       kind: 'reply',
-      reply: { truncated, rcode: (extendedRcode << 4) | rcode, flags, answers },
+      reply: { truncated, rcode: (upperRcode << 4) | rcode, flags, answers, extendedErrors },
     };
   } catch (error) {
     // Node's own error is that of a read over the end, and speaks of offsets.
@@ -116,18 +129,18 @@ function toLower(byte: number): number {
   return byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
 }
 
-/** The answers, and what EDNS adds; the rest is only checked to be there. */
+/** The answers, and EDNS's record; the rest is only checked to be there. */
 function readSections(
   message: Buffer,
   askedType: number,
-): { answers: DnsRecord[]; extendedRcode: number } {
+): { answers: DnsRecord[]; edns: DnsRecord | undefined } {
   let at = HEADER_BYTES;
   for (let left = message.readUInt16BE(4); left > 0; left -= 1) at = skipName(message, at) + 4;
 
   const answers: DnsRecord[] = [];
   for (let left = message.readUInt16BE(6); left > 0; left -= 1) {
     const record = placeRecord(message, at);
-    followName(message, at);
+    labelsAt(message, at); // it has to have an end
     const bytes = record.end - record.dataStart;
     if (record.type === askedType && bytes !== (DATA_BYTES.get(askedType) ?? bytes)) {
       throw new RangeError('the data is longer or shorter than its type');
@@ -135,16 +148,33 @@ function readSections(
     answers.push(record);
     at = record.end;
   }
-  let extendedRcode: number | undefined;
+  let edns: DnsRecord | undefined;
   const others = message.readUInt16BE(8) + message.readUInt16BE(10);
   for (let left = others; left > 0; left -= 1) {
     const place = placeRecord(message, at);
     at = place.end;
     if (place.type !== TYPE_OPT) continue;
-    if (extendedRcode !== undefined) throw new RangeError('more than one OPT record');
-    extendedRcode = message.readUInt8(place.dataStart - 6); // the TTL's first byte
+    if (edns !== undefined) throw new RangeError('more than one OPT record');
+    edns = place;
   }
-  return { answers, extendedRcode: extendedRcode ?? 0 };
+  return { answers, edns };
+}
+
+/** RFC 8914 section 2. What does not fit is passed over: nobody asked for it. */
+function readErrors({ message, dataStart, end }: DnsRecord): readonly ExtendedError[] {
+  const errors: ExtendedError[] = [];
+  for (let at = dataStart; at + 4 <= end;) {
+    const valueStart = at + 4;
+    const valueEnd = valueStart + message.readUInt16BE(at + 2);
+    if (valueEnd > end) break;
+    if (message.readUInt16BE(at) === OPTION_EXTENDED_ERROR && valueEnd >= valueStart + 2) {
+      // Text is UTF-8 and need not end with a NUL.
+      const text = message.toString('utf8', valueStart + 2, valueEnd).replace(/\0+$/, '');
+      errors.push({ code: message.readUInt16BE(valueStart), text });
+    }
+    at = valueEnd;
+  }
+  return errors;
 }
 
 function placeRecord(message: Buffer, start: number): DnsRecord {
@@ -160,31 +190,6 @@ function placeRecord(message: Buffer, start: number): DnsRecord {
     dataStart,
     end,
   };
-}
-
-/**
- * Makes sure that a name has an end, wherever its pointers lead: each has to lead back, and no name
- * has more than 255 bytes (RFC 1035 sections 2.3.4 and 4.1.4).
- */
-function followName(message: Buffer, start: number): void {
-  let at = start;
-  let bytes = 0;
-  for (let pointers = 0; ;) {
-    const length = message.readUInt8(at);
-    if (length === 0) return;
-    if (length >= 0xc0) {
-      const target = message.readUInt16BE(at) & 0x3fff;
-      pointers += 1;
-      if (target >= at || pointers > LONGEST_POINTER_CHAIN) {
-        throw new RangeError('a name whose pointers lead nowhere');
-      }
-      at = target;
-      continue;
-    }
-    bytes += 1 + length;
-    if (length > 63 || bytes > 254) throw new RangeError('a name that is no name');
-    at += 1 + length;
-  }
 }
 
 /** The offset behind a name, which ends with the root label or a pointer (RFC 1035 section 4.1.4). */

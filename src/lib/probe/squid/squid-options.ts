@@ -1,33 +1,13 @@
 import { UsageError } from '../../system/errors.ts';
-import { httpTargetOf, type SquidProbeOptions, type StatusRange } from './squid-probe.ts';
+import { statusRanges } from '../http-answer.ts';
+import { httpTargetOf, type SquidProbeOptions } from './squid-probe.ts';
 import { optional, value, type ValueParser, type Values } from '../../options/option.ts';
 import type { Prepared } from '../probe-program.ts';
 import { readSecretFile } from '../../options/secret-file.ts';
-import {
-  endpoint,
-  file,
-  oneOf,
-  regularExpression,
-  text,
-  wholeNumber,
-} from '../../options/value-parsers.ts';
+import { endpoint, file, oneOf, regularExpression, text } from '../../options/value-parsers.ts';
 
 /** The proxy's own icon: squid answers it from its memory and asks nobody. */
 const OWN_ICON = '/squid-internal-static/icons/SN.png';
-
-const statusCode = wholeNumber(100, 599);
-
-/** `200-299,304`: codes and ranges of codes. */
-export const statusRanges: ValueParser<readonly StatusRange[]> = Object.assign(
-  (given: string): readonly StatusRange[] =>
-    given.split(',').map((part) => {
-      const [, from = part, to = from] = /^\s*(\d+)\s*(?:-\s*(\d+)\s*)?$/.exec(part) ?? [];
-      const range = { first: statusCode(from), last: statusCode(to) };
-      if (range.first > range.last) throw new RangeError(`'${part}' ends before it begins`);
-      return range;
-    }),
-  { metavar: 'N[-N],…' },
-);
 
 /** A URL that a proxy can be asked for, with `{nonce}` allowed anywhere. */
 export const proxyUrl: ValueParser<string> = Object.assign(

@@ -2,13 +2,14 @@ import { monotonicMs } from '../../system/clock.ts';
 import { formatEndpoint } from '../../system/ip-address.ts';
 import { randomHex } from '../../system/random.ts';
 import {
-  exchangeHttp,
-  type HttpBounds,
-  type HttpRequest,
-  type HttpResponse,
-} from './http-exchange.ts';
+  bodyFault,
+  HTTP_BOUNDS,
+  isWithin,
+  verdictWithoutAnswer,
+  type StatusRange,
+} from '../http-answer.ts';
+import { exchangeHttp, type HttpRequest, type HttpResponse } from '../http-exchange.ts';
 import { down, up, type Probe, type Verdict } from '../probe.ts';
-import { verdictOfSocketError } from '../socket-fault.ts';
 import type { Peer } from '../udp-exchange.ts';
 
 export interface SquidProbeOptions {
@@ -27,14 +28,6 @@ export type SquidQuestion =
   /** A tunnel to HOST:PORT. */
   | { readonly kind: 'connect'; readonly authority: string };
 
-export interface StatusRange {
-  readonly first: number;
-  readonly last: number;
-}
-
-/** Squid's own limit for the header of a reply (reply_header_max_size), and a long page. */
-const BOUNDS: HttpBounds = { maxHeadBytes: 65_536, maxBodyBytes: 1_048_576 };
-
 /**
  * Asks a web proxy for one page, or for a tunnel, over a new connection.
  *
@@ -47,19 +40,10 @@ export const probeSquid: Probe<SquidProbeOptions> = async (options, { signal }) 
   const asked = question.kind === 'url' ? request.target : question.authority;
   const name = `${formatEndpoint(proxy.address, proxy.port)} ${request.method} ${asked}`;
   const startMs = monotonicMs();
-  const outcome = await exchangeHttp(proxy, request, BOUNDS, signal);
-  switch (outcome.kind) {
-    case 'complete':
-      return judge(options, outcome.response, name, monotonicMs() - startMs);
-    case 'malformed':
-      return down('malformed', `${name}: ${outcome.fault}`);
-    case 'closed':
-      return down('reset', `${name}: closed after ${outcome.position}`);
-    case 'aborted':
-      return down('timeout', `${name}: no whole answer in time, got ${outcome.position}`);
-    case 'failed':
-      return verdictOfSocketError(outcome.error, name);
-  }
+  const outcome = await exchangeHttp(proxy, request, HTTP_BOUNDS, signal);
+  return outcome.kind === 'complete'
+    ? judge(options, outcome.response, name, monotonicMs() - startMs)
+    : verdictWithoutAnswer(outcome, name);
 };
 
 /**
@@ -114,17 +98,15 @@ function judge(
   tookMs: number,
 ): Verdict {
   const code = response.statusCode;
-  if (!status.some(({ first, last }) => code >= first && code <= last)) {
+  if (!isWithin(status, code)) {
     const error = printable(response.headers.get('x-squid-error') ?? '');
     const result = `${name}: status ${code}${error === '' ? '' : ` (${error})`}`;
     return question.kind === 'connect' || isMadeByProxy(response)
       ? down('proxy-error', `${result}, from the proxy`)
       : down('bad-status', `${result}, from the origin`);
   }
-  if (body !== undefined && !body.test(response.body.toString('utf8'))) {
-    const part = response.isCut ? `first ${response.body.length} bytes of the body` : 'body';
-    return down('wrong-answer', `${name}: status ${code}, no match in the ${part}`);
-  }
+  const fault = bodyFault(body, response);
+  if (fault !== undefined) return down('wrong-answer', `${name}: status ${code}, ${fault}`);
   return up(`${name}: status ${code} in ${tookMs} ms`);
 }
 

@@ -26,7 +26,7 @@ function recordAt(start: number, type: number, ofClass: number, bytes: number): 
 function judge(
   reply: Partial<DnsReply>,
   expected: Partial<DnsExpectation> = {},
-  asked: { tookMs?: number; askedType?: number } = {},
+  asked: { tookMs?: number; askedType?: number; askedClass?: number } = {},
 ): string {
   const verdict = judgeReply(
     {
@@ -34,10 +34,11 @@ function judge(
       rcode: 0,
       flags: { aa: false, ra: true, ad: false },
       answers: [A],
+      extendedErrors: [],
       ...reply,
     },
     { ...PLAIN_EXPECTATION, ...expected },
-    { label: 'S x. A', askedType: 1, tookMs: 3, remark: '', ...asked },
+    { label: 'S x. A', askedType: 1, askedClass: 1, tookMs: 3, remark: '', ...asked },
   );
   return verdict.status === 'up'
     ? `up: ${verdict.detail}`
@@ -114,6 +115,37 @@ test.each([
   [
     judge({}, { maxLatencyMs: 2 }),
     'down (too-slow): S x. A: NOERROR, 1 answer in 3 ms, allowed are 2 ms',
+  ],
+  [judge({ answers: [A, CHAOS] }, {}, { askedClass: 3 }), 'up: S x. A: NOERROR, 1 answer in 3 ms'],
+  // What the server itself says of its answer.
+  [
+    judge({ extendedErrors: [{ code: 3, text: '' }] }),
+    'up: S x. A: NOERROR, 1 answer in 3 ms (EDE 3 Stale Answer)',
+  ],
+  [
+    judge({
+      rcode: 2,
+      extendedErrors: [
+        { code: 22, text: 'at delegation\nx.' },
+        { code: 999, text: '' },
+      ],
+    }),
+    'down (rcode): S x. A: SERVFAIL in 3 ms (EDE 22 No Reachable Authority: "at delegation x."; EDE 999), expected NOERROR',
+  ],
+  [
+    judge({ extendedErrors: [{ code: 3, text: 'since noon' }] }, { refuseStale: true }),
+    'down (stale): S x. A: NOERROR, 1 answer in 3 ms (EDE 3 Stale Answer: "since noon"), which is stale',
+  ],
+  [
+    judge(
+      { ...NXDOMAIN, extendedErrors: [{ code: 19, text: '' }] },
+      { rcodes: [3], refuseStale: true },
+    ),
+    'down (stale): S x. A: NXDOMAIN, 0 answers in 3 ms (EDE 19 Stale NXDOMAIN Answer), which is stale',
+  ],
+  [
+    judge({ extendedErrors: [{ code: 4, text: '' }] }, { refuseStale: true }),
+    'up: S x. A: NOERROR, 1 answer in 3 ms (EDE 4 Forged Answer)',
   ],
   // Of several faults, the one that says most.
   [

@@ -1,32 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { dnsOptions, prepareDns } from '../../../../src/lib/probe/dns/dns-options.ts';
-import type { Option, Values } from '../../../../src/lib/options/option.ts';
 import type { Prepared } from '../../../../src/lib/probe/probe-program.ts';
+import { expectationOf } from '../../../../src/lib/probe/dns/dns-expectation.ts';
+import type { DnsExpectation } from '../../../../src/lib/probe/dns/dns-judge.ts';
 import type { DnsOptions } from '../../../../src/lib/probe/dns/dns-probe.ts';
 import { UsageError } from '../../../../src/lib/system/errors.ts';
+import { optionValues } from '../../../support/option-values.ts';
 
 type Name = keyof typeof dnsOptions;
 type Given = Partial<Record<Name, readonly string[]>>;
 
-function read<T>(option: Option<T>, texts: readonly string[] = option.defaultTexts): T {
-  return option.collect(texts.map((text) => option.parse(text)));
-}
-
 function prepare(given: Given = {}): Prepared<DnsOptions> {
-  const values: Values<typeof dnsOptions> = {
-    server: read(dnsOptions.server, given.server),
-    query: read(dnsOptions.query, given.query),
-    require: read(dnsOptions.require, given.require),
-    transport: read(dnsOptions.transport, given.transport),
-    rcode: read(dnsOptions.rcode, given.rcode),
-    answer: read(dnsOptions.answer, given.answer),
-    'min-answers': read(dnsOptions['min-answers'], given['min-answers']),
-    'require-flag': read(dnsOptions['require-flag'], given['require-flag']),
-    dnssec: read(dnsOptions.dnssec, given.dnssec),
-    'edns-size': read(dnsOptions['edns-size'], given['edns-size']),
-    'max-latency': read(dnsOptions['max-latency'], given['max-latency']),
-  };
-  return prepareDns(values);
+  return prepareDns(optionValues(dnsOptions, given));
 }
 
 test('without a flag: the root SOA record from 127.0.0.1 over UDP', () => {
@@ -34,15 +19,16 @@ test('without a flag: the root SOA record from 127.0.0.1 over UDP', () => {
     targets: [{ family: 4, text: '127.0.0.1' }],
     options: {
       servers: [{ address: { family: 4, text: '127.0.0.1' }, port: 53 }],
-      queries: [{ name: '.', type: 6 }],
+      queries: [{ name: '.', type: 6, expected: {} }],
       require: 'all',
       transport: 'udp',
-      style: { dnssec: false, wantsAuthenticData: false, ednsSizeBytes: 1232 },
+      style: { class: 1, dnssec: false, checkingDisabled: false, ednsSizeBytes: 1232 },
       expected: {
         rcodes: [0],
         minAnswers: undefined,
         answerPattern: undefined,
         requiredFlags: [],
+        refuseStale: false,
         maxLatencyMs: undefined,
       },
     },
@@ -59,7 +45,10 @@ test('every flag finds its place', () => {
     answer: ['^x\\. A'],
     'min-answers': ['2'],
     'require-flag': ['ra,AD'],
+    class: ['CH'],
     dnssec: ['true'],
+    cd: ['true'],
+    'refuse-stale': ['true'],
     'edns-size': ['4096'],
     'max-latency': ['500ms'],
   });
@@ -71,17 +60,18 @@ test('every flag finds its place', () => {
       { address: { family: 6, text: '::1' }, port: 54 },
     ],
     queries: [
-      { name: 'example.net.', type: 1 },
-      { name: '{nonce}.example.net.', type: 16 },
+      { name: 'example.net.', type: 1, expected: {} },
+      { name: '{nonce}.example.net.', type: 16, expected: {} },
     ],
     require: 'any',
     transport: 'both',
-    style: { dnssec: true, wantsAuthenticData: true, ednsSizeBytes: 4096 },
+    style: { class: 3, dnssec: true, checkingDisabled: true, ednsSizeBytes: 4096 },
     expected: {
       rcodes: [3, 16],
       minAnswers: 2,
       answerPattern: /^x\. A/u,
       requiredFlags: ['ra', 'ad'],
+      refuseStale: true,
       maxLatencyMs: 500,
     },
   });
@@ -93,6 +83,26 @@ describe('a mistake is refused with what would be right', () => {
     ['server', '127.0.0.1:0', 'whole number from 1 to 65535'],
     ['query', '. NOPE', "'NOPE' is no record type"],
     ['query', 'a..b', 'empty label'],
+    ['class', 'CHAOS', 'IN, CH'],
+    [
+      'query',
+      'x A rcod=NXDOMAIN',
+      "'rcod' is none of rcode=, answer=, min-answers=, flag= (did you mean rcode=?)",
+    ],
+    ['query', 'x A rcode=NXDOMIAN', '(did you mean NXDOMAIN?)'],
+    ['query', 'x A rcode=', "rcode=: '' is not one of NOERROR"],
+    ['query', 'x A answer=192', "answer=: '192' is no /REGEX/"],
+    ['query', 'x A answer=/A 1', "answer=: '/A 1' is no /REGEX/"],
+    ['query', 'x A answer=/(/', "answer=: '(' is no regular expression"],
+    ['query', 'x A answer=/a/ answer=/b/', 'answer= is there twice'],
+    ['query', 'x A min-answers=many', "min-answers=: 'many' is no whole number"],
+    ['query', 'x A flag=tc', "flag=: 'tc' is not one of ra, ad, aa"],
+    ['query', 'x A flag=ad NXDOMAIN', "'NXDOMAIN' is none of rcode="],
+    ['query', 'rcode=NXDOMAIN', 'must be a name'],
+    ['server', 'fe80::1', 'name its interface, as in fe80::1%eth0'],
+    ['server', '2001:db8::1%eth0', 'only a link-local address has a zone'],
+    ['server', 'fe80::1%', "'' is no interface name"],
+    ['server', '[fe80::1%-x]:53', "'-x' is no interface name"],
     ['require', 'some', 'all, any'],
     ['transport', 'tls', 'udp, tcp, both'],
     ['rcode', 'OKAY', 'NOERROR'],
@@ -111,13 +121,58 @@ describe('a mistake is refused with what would be right', () => {
     expect(() => prepare({ [name]: [text] })).toThrow(message);
   });
 
-  test('--dnssec without EDNS', () => {
-    const given: Given = { dnssec: ['true'], 'edns-size': ['0'] };
+  test.each(['dnssec', 'refuse-stale'] as const)('--%s without EDNS', (name) => {
+    const given: Given = { [name]: ['true'], 'edns-size': ['0'] };
     expect(() => prepare(given)).toThrow(UsageError);
-    expect(() => prepare(given)).toThrow('--edns-size 0');
+    expect(() => prepare(given)).toThrow(`--${name} needs EDNS`);
+  });
+
+  test('--class CH without a query of that class', () => {
+    expect(() => prepare({ class: ['CH'] })).toThrow(UsageError);
+    expect(() => prepare({ class: ['CH'] })).toThrow("--query 'version.bind TXT'");
   });
 });
 
 test('EDNS can be left out', () => {
   expect(prepare({ 'edns-size': ['0'] }).options.style.ednsSizeBytes).toBe(0);
+});
+
+test('a link-local server is asked through its interface, and is a target without it', () => {
+  const { targets, options } = prepare({ server: ['FE80::1%eth0', '[fe80::2%bond0.7]:54'] });
+  expect(options.servers).toEqual([
+    { address: { family: 6, text: 'fe80::1%eth0' }, port: 53 },
+    { address: { family: 6, text: 'fe80::2%bond0.7' }, port: 54 },
+  ]);
+  expect(targets.map(({ text }) => text)).toEqual(['fe80::1', 'fe80::2']);
+});
+
+describe('what a query says of its answer', () => {
+  const general = prepare({ answer: ['general'], 'min-answers': ['3'], 'require-flag': ['ra'] });
+
+  function expectedOf(query: string): Partial<DnsExpectation> {
+    const [asked] = prepare({ query: [query] }).options.queries;
+    const { expected } = general.options;
+    return expectationOf(asked?.expected ?? {}, expected);
+  }
+  const unchanged = general.options.expected;
+
+  test.each<[query: string, changed: Partial<DnsExpectation>]>([
+    ['x A', {}],
+    [String.raw`x A answer=/192\.0\.2\./`, { answerPattern: /192\.0\.2\./u }],
+    ['x answer=/^x\\. A 192/  min-answers=2', { answerPattern: /^x\. A 192/u, minAnswers: 2 }],
+    ['x A answer=/a\\/ b/', { answerPattern: /a\/ b/u }],
+    ['x A answer=/a/24/', { answerPattern: /a\/24/u }],
+    ['x A rcode=NOERROR,nxdomain', { rcodes: [0, 3] }],
+    ['x A flag=ad,aa', { requiredFlags: ['ad', 'aa'] }],
+    ['x A flag=ad flag=aa', { requiredFlags: ['ad', 'aa'] }],
+    ['x A min-answers=0', { minAnswers: 0 }],
+    // What is asked of all records is not meant for an answer that has none.
+    ['x A rcode=NXDOMAIN', { rcodes: [3], answerPattern: undefined, minAnswers: undefined }],
+    [
+      'x A rcode=NXDOMAIN rcode=REFUSED min-answers=1',
+      { rcodes: [3, 5], answerPattern: undefined, minAnswers: 1 },
+    ],
+  ])('%s', (query, changed) => {
+    expect(expectedOf(query)).toEqual({ ...unchanged, ...changed });
+  });
 });

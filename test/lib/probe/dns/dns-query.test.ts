@@ -2,11 +2,12 @@ import { decode } from 'dns-packet';
 import { describe, expect, test } from 'vitest';
 import { RECORD_TYPES } from '../../../../src/lib/probe/dns/dns-numbers.ts';
 import {
-  encodeQuery,
-  formatQuery,
+  encodeName,
+  formatName,
   instantiateName,
-} from '../../../../src/lib/probe/dns/dns-query.ts';
-import { parseQuery } from '../../../../src/lib/probe/dns/dns-query.ts';
+  labelsAt,
+} from '../../../../src/lib/probe/dns/dns-name.ts';
+import { encodeQuery, formatQuery, parseQuery } from '../../../../src/lib/probe/dns/dns-query.ts';
 import { PLAIN_STYLE } from '../../../support/dns-asking.ts';
 
 describe('a query reads', () => {
@@ -24,15 +25,20 @@ describe('a query reads', () => {
     ['. TYPE65', '. HTTPS'],
     ['. TYPE4711', '. TYPE4711'],
     [`${'a'.repeat(63)}.net`, `${'a'.repeat(63)}.net. A`],
+    ['john\\.doe.example.net MX', 'john\\.doe.example.net. MX'],
+    ['two\\032words.example', 'two\\032words.example. A'],
+    ['end\\.', 'end\\.. A'],
+    ['m\\195\\188nchen.example.', 'm\\195\\188nchen.example. A'],
+    [`${'\\000'.repeat(63)}.net`, `${'\\000'.repeat(63)}.net. A`],
   ])("'%s' as '%s'", (text, formatted) => {
-    expect(formatQuery(parseQuery(text))).toBe(formatted);
+    expect(formatQuery(parseQuery(text), 1)).toBe(formatted);
   });
 
   const longest = `${'a'.repeat(63)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(61)}`;
 
   test('a name of 253 characters', () => {
     expect(longest).toHaveLength(253);
-    expect(formatQuery(parseQuery(longest))).toBe(`${longest}. A`);
+    expect(formatQuery(parseQuery(longest), 1)).toBe(`${longest}. A`);
   });
 
   test.each([
@@ -47,7 +53,11 @@ describe('a query reads', () => {
     [`${'a'.repeat(32)}{nonce}.net`, 'more than 63'],
     [`${longest}e`, 'longer than 253'],
     ['münchen.example', 'xn--'],
-    ['a\\.b', 'other characters'],
+    ['a\\', 'a backslash stands before'],
+    ['a\\12', 'a backslash stands before'],
+    ['a\\256.net', '\\256 is no byte'],
+    [`${'\\000'.repeat(64)}.net`, 'more than 63'],
+    ['. SOAA', 'did you mean SOA?'],
     ['{nonse}.example.net', 'other characters'],
     ['a\nb', 'other characters'],
     ['. NOPE', 'no record type'],
@@ -67,14 +77,14 @@ describe('a query reads', () => {
 describe('a nonce', () => {
   test('is 32 hexadecimal digits, others each time and at each place', () => {
     const query = parseQuery('{nonce}.{nonce}.net');
-    const names = [instantiateName(query), instantiateName(query)];
+    const names = [instantiateName(query.name), instantiateName(query.name)];
     const labels = names.flatMap((name) => name.split('.').slice(0, 2));
     for (const label of labels) expect(label).toMatch(/^[0-9a-f]{32}$/);
     expect(new Set(labels).size).toBe(4);
   });
 
   test('leaves a name without a placeholder as it is', () => {
-    expect(instantiateName(parseQuery('a.example.net'))).toBe('a.example.net.');
+    expect(instantiateName(parseQuery('a.example.net').name)).toBe('a.example.net.');
   });
 });
 
@@ -101,6 +111,26 @@ describe('on the wire', () => {
     const wire = encodeQuery(1, '.', 1, { ...PLAIN_STYLE, wantsAuthenticData: true });
     expect(wire.readUInt16BE(2)).toBe(0x0120);
     expect(wire.subarray(-4).toString('hex')).toBe('00000000');
+  });
+
+  test('CD and the class are set as asked', () => {
+    const style = { ...PLAIN_STYLE, checkingDisabled: true, class: 3 };
+    const wire = encodeQuery(1, 'id.server.', 16, style);
+    expect(wire.readUInt16BE(2)).toBe(0x0110);
+    expect(wire.subarray(12, 27).toString('latin1')).toBe('\x02id\x06server\0\0\x10\0\x03');
+    expect(formatQuery(parseQuery('id.server TXT'), 3)).toBe('id.server. CH TXT');
+  });
+
+  test.each([
+    ['.', '00'],
+    ['a.', '0161 00'],
+    ['a\\.b.c.', '03612e62 0163 00'],
+    ['\\000\\255\\046.', '0300ff2e 00'],
+    ['\\\\\\".', '025c22 00'],
+  ])('the name %s is these bytes, and reads the same again', (name, hex) => {
+    const wire = encodeName(name);
+    expect(wire.toString('hex')).toBe(hex.replaceAll(' ', ''));
+    expect(encodeName(formatName(labelsAt(wire, 0)))).toEqual(wire);
   });
 
   test('every type has the number that the library knows it by, where it knows it', () => {

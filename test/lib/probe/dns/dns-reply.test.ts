@@ -36,6 +36,38 @@ describe('an answer', () => {
     expect(readReply(message, QUERY, 1232)).toMatchObject({ reply: { rcode: 23 } });
   });
 
+  /** An OPT record with options as they are given, byte by byte. */
+  function withOptions(...options: number[]): Buffer {
+    const message = answerTo(QUERY, { additionals: [opt()] });
+    const head = Buffer.from(message.subarray(0, -2));
+    return Buffer.concat([head, Buffer.from([0, options.length, ...options])]);
+  }
+  const NSID = [0, 3, 0, 2, 0x6e, 0x31];
+  const STALE = [0, 15, 0, 2, 0, 3];
+  const TOLD = [0, 15, 0, 7, 0, 22, 0x61, 0xc3, 0xa9, 0x21, 0];
+
+  test.each([
+    ['none', [], []],
+    ['another option', NSID, []],
+    ['a code alone', STALE, [{ code: 3, text: '' }]],
+    [
+      'two, one with text that ends with a NUL',
+      [...STALE, ...NSID, ...TOLD],
+      [
+        { code: 3, text: '' },
+        { code: 22, text: 'aé!' },
+      ],
+    ],
+    ['one too short for its code', [0, 15, 0, 1, 9], []],
+    ['one that runs over the end', [...STALE, 0, 15, 0, 9, 0, 3], [{ code: 3, text: '' }]],
+    ['half an option', [...STALE, 0, 15, 0], [{ code: 3, text: '' }]],
+  ])('says of itself by extended errors: %s', (_, options, extendedErrors) => {
+    expect(readReply(withOptions(...options), QUERY, 1232)).toMatchObject({
+      kind: 'reply',
+      reply: { extendedErrors, rcode: 0 },
+    });
+  });
+
   test('may hold whatever it likes beside its answers, as long as it is complete', () => {
     const odd = rawRecord(pointer(0x3fff), 48, Buffer.from([1, 2, 99]));
     const message = Buffer.concat([answerTo(QUERY), odd]);

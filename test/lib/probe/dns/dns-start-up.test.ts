@@ -14,10 +14,10 @@ async function bundle(port: number): Promise<string> {
     const log = { step() {}, notice() {}, warning() {}, error() {} };
     probeDns({
       servers: [{ address: { family: 4, text: '127.0.0.1' }, port: ${port} }],
-      queries: [{ name: '.', type: 6 }],
+      queries: [{ name: '.', type: 6, expected: {} }],
       require: 'all',
       transport: 'udp',
-      style: { dnssec: false, wantsAuthenticData: false, ednsSizeBytes: 1232 },
+      style: { class: 1, dnssec: false, checkingDisabled: false, ednsSizeBytes: 1232 },
       expected: { rcodes: [0], requiredFlags: [] },
     }, { signal: AbortSignal.timeout(10_000), log }).then(({ status }) => {
       writeSync(1, JSON.stringify({ status, loaded: process.moduleLoadList }));

@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { errnoOf, messageOf } from '../../system/errors.ts';
-import type { Peer } from '../udp-exchange.ts';
+import type { Socket } from 'node:net';
+import { errnoOf, messageOf } from '../system/errors.ts';
+import type { Peer } from './udp-exchange.ts';
 
 export interface HttpRequest {
   readonly method: string;
@@ -37,11 +38,12 @@ export type HttpOutcome =
  * Sends one request without a body over a connection of its own and reads the final response to
  * it, with Node's own client (RFC 9112).
  *
+ * @param to whom to connect to, or a connection that is open already, of which this is the only use
  * @param signal ends the exchange at once when it is aborted
  * @returns how it ended, and for an answer that did not, how far it came
  */
 export async function exchangeHttp(
-  peer: Peer,
+  to: Peer | { readonly socket: Socket },
   { method, target, headers }: HttpRequest,
   bounds: HttpBounds,
   signal: AbortSignal,
@@ -49,12 +51,13 @@ export async function exchangeHttp(
   const { request } = await import('node:http');
   if (signal.aborted) return { kind: 'aborted', position: 'no connection' };
   const asking = request({
-    host: peer.address.text,
-    port: peer.port,
+    // Node uses a connection that it is given where no word is lost on agents.
+    ...('socket' in to
+      ? { createConnection: () => to.socket }
+      : { host: to.address.text, port: to.port, agent: false }),
     method,
     path: target,
     headers: headers.flat(),
-    agent: false,
     maxHeaderSize: bounds.maxHeadBytes,
   });
   const progress: Progress = { asking, response: undefined, body: [], bodyBytes: 0 };
