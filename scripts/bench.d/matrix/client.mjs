@@ -86,33 +86,39 @@ for (const stream of streams) {
   asked.set(stream, questions);
   const ask = transport === 'udp' ? overUdp() : overTcp();
 
-  /** @returns {(question: Question, id: number) => void} */
+  /** @returns {(question: Question, number: number) => void} */
   function overUdp() {
-    const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
-    socket.on('error', () => {
-      // Unreachable or refused: the question stays unanswered.
+    const { bits, offset, ask: message } = /** @type {NonNullable<typeof spoken>} */ (spoken);
+    // RADIUS servers remember an id of a port for seconds (RFC 5080 section 2.2.2): as if many asked.
+    const sockets = Array.from({ length: bits === 8 ? 16 : 1 }, () => {
+      /** @type {Map<number, Question>} the latest with each id */
+      const open = new Map();
+      const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+      socket.on('error', () => {
+        // Unreachable or refused: the question stays unanswered.
+      });
+      socket.on('message', (answer) => {
+        const id = bits === 16 ? answer.readUInt16BE(offset) : answer.readUInt8(offset);
+        note(stream, open.get(id), answer);
+      });
+      return { socket, open };
     });
-    socket.on('message', (answer) => {
-      const { bits, offset } = /** @type {NonNullable<typeof spoken>} */ (spoken);
-      const id = bits === 16 ? answer.readUInt16BE(offset) : answer.readUInt8(offset);
-      // The latest question with such an id.
-      const last = questions.length - 1;
-      note(stream, questions[last - ((last - id) & (2 ** bits - 1))], answer);
-    });
-    return (_, id) => {
-      const message = /** @type {NonNullable<typeof spoken>} */ (spoken).ask(id);
-      socket.send(message, Number(port), address, () => {
+    return (question, number) => {
+      const chosen = sockets[number % sockets.length];
+      const id = Math.floor(number / sockets.length) % 2 ** bits;
+      chosen?.open.set(id, question);
+      chosen?.socket.send(message(id), Number(port), address, () => {
         // The same.
       });
     };
   }
 
-  /** @returns {(question: Question, id: number) => void} */
+  /** @returns {(question: Question, number: number) => void} */
   function overTcp() {
-    return (question, id) => {
+    return (question, number) => {
       const { ask: message, whole } = /** @type {NonNullable<typeof spoken>} */ (spoken);
       const connection = connect({ host: address, port: Number(port), noDelay: true }, () => {
-        const text = message(id);
+        const text = message(number & 0xffff);
         const length = Buffer.from([0, text.length]);
         connection.write(protocol === 'dns' ? Buffer.concat([length, text]) : text);
       });
@@ -130,16 +136,15 @@ for (const stream of streams) {
     };
   }
 
-  let due = performance.now();
-  // A late timer makes up for what it missed.
+  // Streams take turns, and a late timer makes up for what it missed.
+  let due = performance.now() + (streams.indexOf(stream) * Number(everyMs)) / streams.length;
   setInterval(() => {
     for (; due <= performance.now(); due += Number(everyMs)) {
       /** @type {Question} */
       const question = { sentMs: now(), by: null };
-      const id = questions.push(question) - 1;
-      ask(question, id & (2 ** (spoken?.bits ?? 16) - 1));
+      ask(question, questions.push(question) - 1);
     }
-  }, 5).unref();
+  }, 2);
 }
 
 process.stdin.resume();

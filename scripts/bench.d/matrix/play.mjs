@@ -26,7 +26,7 @@ import { NODES, SERVICE } from './network.mjs';
  *   part began
  *
  * @typedef {object} Played
- * @property {Record<string, { suspend: Count, resume: Count }>} streams by transport and family
+ * @property {Record<string, { calm: Count, suspend: Count, resume: Count }>} streams by transport and family
  * @property {readonly string[]} events what the kernels of the near node and the router told of the
  *   service addresses, with the ms since ha-suspend began
  * @property {Record<string, readonly string[]>} sockets of the service on the near node, before, in
@@ -46,6 +46,8 @@ const ANSWERS = { near: '198.51.100.201', far: '198.51.100.202' };
 const PROGRAMS = ['exec-probe', 'ha-suspend', 'ha-resume'];
 /** How long a client goes on when the router has changed its way, or all is over. */
 const QUIET_MS = 1500;
+/** How long it is watched before anything happens: what is lost then is the service's own fault. */
+const CALM_MS = 4000;
 
 /** One service on both nodes of a network whose routing runs. */
 export class Play {
@@ -95,6 +97,8 @@ export class Play {
     const client = this.#startClient(everyMs);
     await client.ready;
     await sleep(QUIET_MS);
+    const calmMs = Date.now();
+    await sleep(CALM_MS);
     const sockets = { before: await this.#sockets() };
     if (lateSeconds > 0) await this.#overrule('add');
     const suspendMs = Date.now();
@@ -117,6 +121,7 @@ export class Play {
     await sleep(QUIET_MS);
     const told = await client.end();
     const parts = /** @type {const} */ ([
+      ['calm', calmMs, suspendMs],
       ['suspend', suspendMs, resumeMs],
       ['resume', resumeMs, Infinity],
     ]);

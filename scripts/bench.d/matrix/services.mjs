@@ -230,6 +230,7 @@ raddbdir = ${folder}
 logdir = ${folder}
 run_dir = ${folder}
 pidfile = ${folder}/pid
+max_requests = 16384
 log {
  destination = stdout
 }

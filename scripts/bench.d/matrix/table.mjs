@@ -12,7 +12,7 @@ const STREAMS = ['udp v4', 'udp v6', 'tcp v4', 'tcp v6'];
 
 /**
  * A line for each service and routing daemon, a column for each stream: lost while leaving +
- * returning, in each run.
+ * returning, in each run; before it, in brackets, what was lost in the four seconds before.
  *
  * @param {readonly Run[]} runs
  */
@@ -44,5 +44,7 @@ export function renderMatrix(runs) {
 function cell({ played }, stream) {
   const counts = played?.streams[stream];
   if (counts === undefined) return played === undefined ? '?' : '-';
-  return `${counts.suspend.lostAtMs.length}+${counts.resume.lostAtMs.length}`;
+  const { calm, suspend, resume } = counts;
+  const own = calm.lostAtMs.length === 0 ? '' : `(${calm.lostAtMs.length})`;
+  return `${own}${suspend.lostAtMs.length}+${resume.lostAtMs.length}`;
 }
