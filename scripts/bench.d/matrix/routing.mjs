@@ -12,7 +12,7 @@ export const SPEAKERS = /** @type {const} */ (['frr', 'bird', 'frr13']);
 const TRIXIE = path.join(ROOT, 'node_modules/.cache/roots/trixie');
 const DAEMONS = ['zebra', 'ospfd', 'ospf6d'];
 
-/** BIRD and FRR do not accept each other's authentication of OSPFv3. */
+/** FRR 8.4 accepts neither BIRD's nor FRR 10.3's authentication of OSPFv3. */
 const AUTHENTICATION = /\n ipv6 ospf6 authentication[^\n]*/g;
 
 /** @param {string} name of a file in scripts/routing */
@@ -53,7 +53,7 @@ function birdNode() {
     );
 }
 
-/** @param {boolean} authenticated whether the near node is FRR */
+/** @param {boolean} authenticated whether the near node speaks OSPFv3 with authentication */
 function router(authenticated) {
   const text = example('frr/router.conf');
   const link = /interface node0\n[^]*?\n!\n(?=interface)/.exec(text)?.[0] ?? '';
@@ -82,11 +82,11 @@ export class Routing {
    * @param {Speaker} speaker of the near node
    */
   async start(speaker) {
-    const authenticated = speaker !== 'bird';
+    const authenticated = speaker === 'frr';
     const near = {
       frr: () => this.#frr('near', frrNode('near', true)),
       bird: () => this.#bird(birdNode()),
-      frr13: () => this.#frr13(frrNode('near', true)),
+      frr13: () => this.#frr13(frrNode('near', false)),
     };
     await Promise.all([
       this.#frr('router', router(authenticated)),

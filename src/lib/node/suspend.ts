@@ -12,6 +12,7 @@ import { claimedAddresses } from '../state/claims.ts';
 import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
 import { usableState, readState, type StateReading } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
+import { readListeners, sayClosedListeners } from './closed-listeners.ts';
 import { drainAdvice } from './drain-advice.ts';
 import { writeAll, type SuspensionRequest, type Written } from './hold.ts';
 import type { NodeContext } from './node-context.ts';
@@ -33,6 +34,7 @@ export async function suspendInstances(
   hurry: AbortSignal,
   onWritten: (written: Written) => void = () => undefined,
 ): Promise<Written> {
+  const listeners = readListeners();
   const written = writeAll(instances, request, context);
   onWritten(written);
   const results = await Promise.allSettled(
@@ -42,13 +44,16 @@ export async function suspendInstances(
     result.status === 'fulfilled' ? [result.value] : [],
   );
   const advised = adviseOnDrain(withdrawn, context);
+  const watched = withdrawn.map(({ instance, withdrawal: { state } }) =>
+    sayClosedListeners(instance, listeners, state.drain, context, hurry),
+  );
   for (const { withdrawal, finish } of withdrawn) {
     // Each by its own clock, yet together: the later ones are over when the first have been awaited.
     if (withdrawal.drainUntilMs === undefined) continue;
     await awaitDrain(withdrawal.drainUntilMs, context, hurry);
     await finish();
   }
-  await advised;
+  await Promise.all([advised, ...watched]);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   return written;
@@ -69,6 +74,7 @@ async function adviseOnDrain(
 }
 
 interface Withdrawn {
+  readonly instance: string;
   readonly drainMs: number;
   readonly withdrawal: Withdrawal;
   readonly finish: () => Promise<void>;
@@ -93,6 +99,7 @@ async function withdrawSuspended(
     const withdrawal = await withdrawAddresses(session, state, state.places, { drainMs }, ports);
     sayWithdrawn(instance, withdrawal, context);
     return {
+      instance,
       drainMs,
       withdrawal,
       finish: () => finishDrain(options, ports, withdrawal.state, false),
