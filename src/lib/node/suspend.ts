@@ -13,6 +13,7 @@ import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
 import { usableState, readState, type StateReading } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
 import { hasJustEnded, openUnlessOut } from './already-out.ts';
+import { readListeners, sayClosedListeners } from './closed-listeners.ts';
 import { drainAdvice } from './drain-advice.ts';
 import { writeAll, type SuspensionRequest, type Written } from './hold.ts';
 import type { NodeContext } from './node-context.ts';
@@ -34,6 +35,7 @@ export async function suspendInstances(
   hurry: AbortSignal,
   onWritten: (written: Written) => void = () => undefined,
 ): Promise<Written> {
+  const listeners = readListeners();
   const written = writeAll(instances, request, context);
   onWritten(written);
   const results = await Promise.allSettled(
@@ -43,13 +45,16 @@ export async function suspendInstances(
     result.status === 'fulfilled' && result.value !== undefined ? [result.value] : [],
   );
   const advised = adviseOnDrain(withdrawn, context);
+  const watched = withdrawn.map(({ instance, withdrawal: { state } }) =>
+    sayClosedListeners(instance, listeners, state.drain, context, hurry),
+  );
   for (const { withdrawal, finish } of withdrawn) {
     // Each by its own clock, yet together: the later ones are over when the first have been awaited.
     if (withdrawal.drainUntilMs === undefined) continue;
     await awaitDrain(withdrawal.drainUntilMs, context, hurry);
     await finish();
   }
-  await advised;
+  await Promise.all([advised, ...watched]);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
   return written;
@@ -70,6 +75,7 @@ async function adviseOnDrain(
 }
 
 interface Withdrawn {
+  readonly instance: string;
   readonly drainMs: number;
   readonly withdrawal: Withdrawal;
   readonly finish: () => Promise<void>;
@@ -100,6 +106,7 @@ async function withdrawSuspended(
     const withdrawal = await withdrawAddresses(session, state, state.places, leaving, ports);
     sayWithdrawn(instance, withdrawal, context);
     return {
+      instance,
       drainMs,
       withdrawal,
       finish: () => finishDrain(options, ports, withdrawal.state, false),
