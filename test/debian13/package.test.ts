@@ -100,7 +100,7 @@ describe("the README's first configuration, line by line", () => {
 
   test('a lease that runs out leaves nothing either', async () => {
     await machine.must('systemctl', 'stop', TIMER);
-    await machine.must('dns-probe', '--config', '/etc/anycast-ha/dns.toml', '--lease', '2s');
+    await machine.must('dns-probe', '--config', '/etc/anycast-ha/dns.toml', '--lease', '8s');
     await untilAdvertised(machine, []);
     await untilAnnounced(announcedByFrr, []);
     expect(await machine.must('ip', '-6', 'route', 'show', V6)).toContain('proto kernel');

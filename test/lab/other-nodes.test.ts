@@ -88,12 +88,12 @@ describe('nodes with a network statement', () => {
       const short = await suspend('2s');
       expect(short.code).toBe(0);
       expect(short.stderr).toContain(
-        '--drain 2s is likely too short: take at least 3s, if the routers have the SPF timers of this node',
+        '--drain 2s is likely too short: take at least 6s, if the routers have the SPF timers of this node',
       );
       const resumed = await lab.checker.near.execute('ha-resume', ['dns', '--wait', '30s']);
       expect(resumed.code).toBe(0);
       await lab.awaitSteady();
-      const long = await suspend('3s');
+      const long = await suspend('6s');
       expect(long.code).toBe(0);
       expect(long.stderr).not.toContain('too short');
     },

@@ -1,4 +1,5 @@
 import type { ServiceAddress } from '../state/instance-state.ts';
+import { monotonicMs } from '../system/clock.ts';
 import type { RunCommand } from '../system/command.ts';
 import { addressLabel } from './advertiser.ts';
 import type { Advertiser, Change, Failure, KernelView } from './advertiser.ts';
@@ -43,6 +44,7 @@ export function addressAdvertiser(
       return view(places, (name) => readInterface(run, name, listInterfaces, wanted, drain?.name));
     },
     apply: async (changes, leaseMs) => {
+      const began = monotonicMs();
       const [atOnce, behind] = inTwoSteps(changes);
       const results = await applyLines(batch, atOnce, leaseMs);
       const isAnswering = await awaitOwnRoutes(
@@ -53,7 +55,8 @@ export function addressAdvertiser(
       for (const [change, result] of await applyLines(batch, ready, leaseMs)) {
         results.set(change, result);
       }
-      return readBack(run, changes, results, leaseMs);
+      const shown = changes.filter(({ seconds }) => !isOver(seconds, monotonicMs() - began));
+      return readBack(run, shown, results, leaseMs);
     },
     withdrawLines: (places) => withdrawLines('address', places),
     drained: () => readDrainRoutes(run),
@@ -74,6 +77,11 @@ function inTwoSteps(changes: readonly Change[]): readonly [readonly Change[], re
   const waits = ({ verb, place: { address } }: Change): boolean =>
     verb === 'end-drain' && address.includes(':') && added.has(address);
   return [changes.filter((change) => !waits(change)), changes.filter(waits)];
+}
+
+/** Whether the lifetime of a move has passed, on a machine so busy that the kernel came before us. */
+function isOver(seconds: number | undefined, sinceMs: number): boolean {
+  return seconds !== undefined && sinceMs >= seconds * 1000;
 }
 
 /** What became of each change, by its first line: what follows that clears up behind it. */
