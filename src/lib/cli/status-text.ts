@@ -77,6 +77,11 @@ function detailsOf(status: InstanceStatus, verbose: boolean): readonly string[] 
   const details = places.map(({ address, interface: device, present }) => {
     return `${present ? '+' : '-'} ${hostPrefix(address)} dev ${device} ${present ? 'present' : 'absent'}`;
   });
+  const { serviceEnd } = status;
+  if (serviceEnd !== undefined && !places.some(({ present }) => present)) {
+    const agoMs = Math.max(0, now.wallMs - serviceEnd.wallMs);
+    details.push(`${serviceEnd.words}, ${formatDuration(agoMs)} ago`);
+  }
   for (const suspension of suspensions) details.push(describe(suspension, now.wallMs));
   const last = state?.lastPass;
   if (last != null && (verbose || last.status !== 'up')) {
@@ -104,6 +109,7 @@ function describe(suspension: ActiveSuspension, nowMs: number): string {
 export function jsonStatus(status: InstanceStatus): string {
   const { instance, state, gap, places, suspensions, inconsistent, now, leaseLeftMs } = status;
   const last = state?.lastPass ?? null;
+  const { serviceEnd } = status;
   return JSON.stringify({
     instance,
     as_it_should_be: isAsItShouldBe(status),
@@ -130,6 +136,7 @@ export function jsonStatus(status: InstanceStatus): string {
       across_reboot: suspension.acrossReboot,
       bound_to_process: suspension.boundToProcess,
     })),
+    service_end: serviceEnd?.words ?? null,
     state_problem: gap ?? null,
     inconsistent,
   });
