@@ -205,10 +205,45 @@ test('an upgrade from 0.1.0 withdraws nothing, keeps what was edited, and clears
   expect((await machine.run('ls', '/run/anycast-ha/.dns-probe.code')).exitCode).not.toBe(0);
 });
 
-test('a removal withdraws, and leaves no unit and no address', async () => {
+/** The installed package of Unbound as a file, with its own scripts: an archive may be far away. */
+const REPACK_UNBOUND = `
+mkdir -p /root/unbound/DEBIAN
+cd /root/unbound
+dpkg -L unbound | while read -r file; do
+  [ ! -e "$file" ] || { [ -d "$file" ] && [ ! -L "$file" ]; } && continue
+  mkdir -p ".\${file%/*}" && cp -a "$file" ".$file"
+done
+for name in conffiles preinst postinst prerm postrm; do
+  cp "/var/lib/dpkg/info/unbound.$name" "DEBIAN/$name"
+done
+dpkg-query -s unbound | grep -v -e '^Status:' -e '^Conffiles:' -e '^ /' >DEBIAN/control
+dpkg-deb -Znone --build /root/unbound /root/unbound.deb
+`;
+
+test("an upgrade of Unbound is drained before, by ha-guard, and loses nothing of Debian's", async () => {
+  await machine.must('sh', '-ec', REPACK_UNBOUND);
+  await machine.must('ha-guard', 'dns', '--unit', 'unbound');
+  const startMs = Date.now();
+  const output = await machine.must('dpkg', '-i', '/root/unbound.deb');
+  await untilAdvertised(machine, ADDRESSES);
+  const journal = await machine.journal(`--since=@${(startMs / 1000).toFixed(3)}`);
+  const messages = journal.map(({ MESSAGE }) => MESSAGE);
+  const withdrawn = messages.findIndex((text) => /ha-suspend: dns: .*withdrew 192/.test(text));
+  const stopped = messages.findIndex((text) => text.startsWith('Stopping unbound.service'));
+  const returned = messages.findIndex((text) => text.includes('dns: up: advertising'));
+  expect(withdrawn, [output, ...messages].join('\n')).toBeGreaterThan(-1);
+  expect(stopped).toBeGreaterThan(withdrawn);
+  expect(returned).toBeGreaterThan(stopped);
+  expect(messages.filter((text) => /withdrew|is gone from the kernel/.test(text))).toHaveLength(1);
+  expect(await machine.must('ha-guard', '--list')).toBe('dns  unbound.service\n');
+});
+
+test('a removal withdraws, and leaves no unit, no address and no drop-in', async () => {
   await machine.must('dpkg', '-r', 'anycast-ha');
   await untilAdvertised(machine, []);
   expect(await machine.must('ip', '-6', 'route', 'show', V6)).toBe('');
   const units = await machine.must('systemctl', 'list-units', '--all', '*-probe@*', 'anycast-ha*');
   expect(units).toContain('0 loaded units');
+  const left = await machine.must('find', '/etc/systemd/system', '-name', '*anycast-ha*');
+  expect(left).toBe('');
 });

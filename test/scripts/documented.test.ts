@@ -48,6 +48,7 @@ describe('anycast-ha(7) names', () => {
       suspensions: [suspension],
       passUnderWay: undefined,
       leaseLeftMs: 1,
+      serviceEnd: undefined,
       neverRan: false,
       inconsistent: [],
     });

@@ -169,6 +169,8 @@ describe('a service that dies', () => {
     expect(await machine.must('readlink', '/run/anycast-ha/recursive.ended')).toBe(
       'unbound.service signal KILL\n',
     );
+    const { stdout } = await machine.run('ha-status', 'recursive');
+    expect(stdout).toMatch(/^ {2}unbound\.service ended \(SIGKILL\), \S+ ago$/m);
     const startMs = Date.now();
     await machine.must('systemctl', 'start', TIMER);
     await untilSaid(

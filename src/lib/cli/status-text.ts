@@ -79,6 +79,11 @@ function detailsOf(status: InstanceStatus, verbose: boolean): readonly string[] 
     return `${present ? '+' : '-'} ${hostPrefix(address)} dev ${device} ${present ? 'present' : 'absent'}`;
   });
   for (const place of moved) details.push(`~ ${addressLabel(place)} on its way out`);
+  const { serviceEnd } = status;
+  if (serviceEnd !== undefined && !places.some(({ present }) => present)) {
+    const agoMs = Math.max(0, now.wallMs - serviceEnd.wallMs);
+    details.push(`${serviceEnd.words}, ${formatDuration(agoMs)} ago`);
+  }
   for (const suspension of suspensions) details.push(describe(suspension, now.wallMs));
   const last = state?.lastPass;
   if (last != null && (verbose || last.status !== 'up')) {
@@ -105,6 +110,7 @@ export function jsonStatus(status: InstanceStatus): string {
   const { instance, state, gap, places, moved, suspensions, inconsistent, now } = status;
   const { leaseLeftMs, drainLeftMs } = status;
   const last = state?.lastPass ?? null;
+  const { serviceEnd } = status;
   return JSON.stringify({
     instance,
     as_it_should_be: isAsItShouldBe(status),
@@ -133,6 +139,7 @@ export function jsonStatus(status: InstanceStatus): string {
       across_reboot: suspension.acrossReboot,
       bound_to_process: suspension.boundToProcess,
     })),
+    service_end: serviceEnd?.words ?? null,
     state_problem: gap ?? null,
     inconsistent,
   });

@@ -3,8 +3,10 @@ import { addressLabel } from '../advertise/advertiser.ts';
 import type { KnownConfiguration } from '../options/configured-instances.ts';
 import { readSuspensions } from '../pass/read-suspensions.ts';
 import { gapMessage } from '../pass/report.ts';
+import { latestEndOrNone } from '../pass/service-end.ts';
 import type { InstanceState, ServiceAddress } from '../state/instance-state.ts';
 import { lockHolder } from '../state/lock.ts';
+import type { ServiceEnd } from '../state/service-end.ts';
 import { knownState, readState, type StateGap } from '../state/state-file.ts';
 import { instancePaths } from '../state/state-folder.ts';
 import type { ActiveSuspension } from '../state/suspension-record.ts';
@@ -32,6 +34,8 @@ export interface InstanceStatus {
   readonly passUnderWay: number | undefined;
   /** How long the kernel still keeps the addresses; undefined: out, or for ever in. */
   readonly leaseLeftMs: number | undefined;
+  /** How the unit of its service ended last; undefined: nothing is noted. */
+  readonly serviceEnd: ServiceEnd | undefined;
   /** Whether no pass has come since boot, and nothing is known to hinder it. */
   readonly neverRan: boolean;
   /** What does not fit together, each in a few words. */
@@ -112,6 +116,7 @@ async function readStatus(instance: string, context: NodeContext): Promise<Insta
     suspensions: suspended.active,
     passUnderWay: lockHolder(paths.lock)?.pid,
     leaseLeftMs: leaseLeft(state, now),
+    serviceEnd: latestEndOrNone(paths.ended),
     neverRan: false,
   };
   const unreadable = suspended.error === undefined ? [] : [suspended.error.message];

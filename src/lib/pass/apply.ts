@@ -135,10 +135,12 @@ async function reconcile(
   }
   if (changes.length === 0) return { changes, failures: [], undo: [] };
   for (const change of changes) log.step(`${change.verb} ${addressLabel(change.place)}`);
-  const failures = await advertiser.apply(changes, leaseMs);
+  const applied = await advertiser.apply(changes, leaseMs);
   // One that was there before is left to whoever suspends: that withdrawal has a drain. Where the
-  // service ended it may be gone by then, and the renewal has put it in again.
+  // service ended, systemd has taken it out, before a renewal put it in again or behind an addition,
+  // which then seems to have failed.
   const again = hasEnded();
+  const failures = again ? applied.filter(({ change }) => !adds(change)) : applied;
   const added = changes.filter(({ verb }) => verb === 'add' || (verb === 'renew' && again));
   if (added.length === 0 || !isSuspended()) return { changes, failures, undo: [] };
   log.step('suspended or ended in this moment: what was added is taken out again');

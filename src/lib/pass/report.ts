@@ -12,6 +12,7 @@ import { holdDownLeft } from './decide.ts';
 import type { Outcome, Plan } from './facts.ts';
 import { isAdvertising } from './next-state.ts';
 import { describeSuspension } from './read-suspensions.ts';
+import { endMessage } from './service-end.ts';
 
 /** What a pass saw and did: what is, as read back, not what was meant. */
 export interface PassReport {
@@ -98,12 +99,8 @@ export function transitionOf(outcome: Outcome): Transition | undefined {
     };
   }
   if (service.news !== undefined) {
-    const { words } = service.news;
     const didSo = outcome.changes.some(({ verb }) => verb === 'remove');
-    const message = didSo
-      ? `down: withdrew ${where}: ${words}`
-      : `down: ${where} is gone from the kernel: ${words}: withdrawn by systemd`;
-    return { to: 'down', reason: 'ended', message };
+    return { to: 'down', reason: 'ended', message: endMessage(service.news, where, didSo) };
   }
   if (suspended.active.length > 0) {
     const by = suspended.active.map(describeSuspension).join(', ');

@@ -52,3 +52,14 @@ export function viewServiceEnd(
     },
   };
 }
+
+/**
+ * What is said when an end took addresses out.
+ *
+ * @param didSo whether this pass had to do it, and not systemd
+ */
+export function endMessage({ words }: ServiceEnd, where: string, didSo: boolean): string {
+  return didSo
+    ? `down: withdrew ${where}: ${words}`
+    : `down: ${where} is gone from the kernel: ${words}: withdrawn by systemd`;
+}

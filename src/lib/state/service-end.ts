@@ -11,6 +11,8 @@ export interface ServiceEnd {
   readonly id: string;
   /** `unbound.service ended (SIGKILL)`. */
   readonly words: string;
+  /** For people: milliseconds since the epoch. */
+  readonly wallMs: number;
 }
 
 /**
@@ -24,7 +26,8 @@ export function latestServiceEnd(path: string): ServiceEnd | undefined {
     if (stat === undefined) return undefined;
     const id = `${stat.ino}:${stat.mtimeNs}`;
     // By touch(1), too: then it is not said which unit it was.
-    return { id, words: describeEnd(stat.isSymbolicLink() ? readlinkSync(path) : '') };
+    const words = describeEnd(stat.isSymbolicLink() ? readlinkSync(path) : '');
+    return { id, words, wallMs: Number(stat.mtimeMs) };
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw new StateError(`cannot tell whether the service ended: ${messageOf(error)}`, {

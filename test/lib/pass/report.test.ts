@@ -87,7 +87,7 @@ describe('a transition', () => {
 });
 
 describe('the end of the service', () => {
-  const news = { id: '1:2', words: 'unbound.service ended (SIGKILL)' };
+  const news = { id: '1:2', words: 'unbound.service ended (SIGKILL)', wallMs: 0 };
   const service = { news, voidsProbe: false, id: '1:2', hasEndedSince: () => false };
   const where = `${A}/32 dev lo`;
 
