@@ -4,12 +4,13 @@
  * One row of the table: a scenario in a lab that is set up like this.
  *
  * @typedef {object} Row
- * @property {string} nodes what the nodes run (see NODE_CONFIGURATIONS)
+ * @property {import('../lab.d/sites.mjs').Protocol} protocol what the network speaks
+ * @property {string} nodes how nodes and routers are configured (see SITES)
  * @property {string} timers one of TIMERS
  * @property {boolean} nodeTimers whether the nodes have the routers' timers, in place of FRR's own
  * @property {string} scenario
  * @property {Method} method
- * @property {readonly string[]} probe options of dns-probe
+ * @property {readonly string[]} probe options of dns-probe, or of exabgp's healthcheck
  * @property {number} drainSeconds
  */
 
@@ -31,6 +32,7 @@ const METHODS = /** @type {const} */ (['probe', 'loop', 'keepalived']);
  */
 function row(row) {
   return {
+    protocol: 'ospf',
     nodes: 'redistribute',
     timers: 'FRR',
     nodeTimers: false,
@@ -92,8 +94,48 @@ const bird = ['planned', 'restart', 'killed'].map((scenario) => row({ nodes: 'bi
 
 const bfd = [row({ nodes: 'bfd', scenario: 'node' })];
 
+const LEASED = { probe: withQuick('--lease', '10s') };
+
+/** exabgp's healthcheck: it withdraws, which it does not do unless it is told to. */
+const WITHDRAWN = ['--withdraw-on-down'];
+const EVERY_SECOND = [...WITHDRAWN, '--interval', '1', '--rise', '1', '--fall', '1'];
+/** Longer than the way to the far node from anywhere. */
+const LONG_PATH = Array.from({ length: 8 }, () => '65101').join(' ');
+
+const exabgp = [
+  { scenario: 'killed', probe: WITHDRAWN },
+  { scenario: 'killed', probe: EVERY_SECOND },
+  { scenario: 'frozen', probe: EVERY_SECOND },
+  { scenario: 'planned', probe: EVERY_SECOND },
+  { scenario: 'planned', probe: [...EVERY_SECOND.slice(1), '--disabled-as-path', LONG_PATH] },
+  { scenario: 'checker', probe: EVERY_SECOND },
+  { scenario: 'stopped', probe: EVERY_SECOND },
+].map((its) => row({ protocol: 'bgp', nodes: 'exabgp', method: 'exabgp', ...its }));
+
+const bgp = [
+  ...['planned', 'restart', 'killed', 'frozen', 'node'].map((scenario) => ({ scenario })),
+  ...['checker', 'stopped'].map((scenario) => ({ scenario, ...LEASED })),
+  .../** @type {const} */ (['loop', 'keepalived']).flatMap((method) =>
+    ['planned', 'killed', 'stopped'].map((scenario) => ({ scenario, method })),
+  ),
+  ...['multipath', 'one-router', 'bird'].flatMap((nodes) =>
+    ['planned', 'killed'].map((scenario) => ({ scenario, nodes })),
+  ),
+  ...['unnumbered', 'reflector'].map((nodes) => ({ scenario: 'planned', nodes })),
+  { scenario: 'node', nodes: 'bfd' },
+].map((its) => row({ protocol: 'bgp', ...its }));
+
+const isis = [
+  ...['planned', 'restart', 'killed', 'node'].map((scenario) => ({ scenario })),
+  ...['planned', 'killed'].map((scenario) => ({ scenario, method: /** @type {const} */ ('loop') })),
+  { scenario: 'node', nodes: 'bfd' },
+].map((its) => row({ protocol: 'isis', ...its }));
+
 /** The whole table. */
-export const PLAN = [...scenarios, ...only, ...bfd, ...flapping, ...slower, ...wrong, ...bird];
+export const PLAN = [
+  ...[...scenarios, ...only, ...bfd, ...flapping, ...slower, ...wrong, ...bird],
+  ...[...bgp, ...exabgp, ...isis],
+];
 
 /** @param {readonly string[]} more */
 function withQuick(...more) {
@@ -107,14 +149,15 @@ function withQuick(...more) {
  * @param {Row} row
  * @param {number} runs of an ordinary row
  */
-export function runsOf({ scenario, nodes, timers }, runs) {
-  const isSpread = scenario === 'killed' && nodes === 'redistribute' && timers === 'FRR';
+export function runsOf({ protocol, scenario, nodes, timers }, runs) {
+  const isSpread =
+    scenario === 'killed' && protocol === 'ospf' && nodes === 'redistribute' && timers === 'FRR';
   return isSpread ? Math.ceil(2.2 * runs) : runs;
 }
 
 /** @param {Row} row */
 export function describeChecker({ method, probe }) {
-  return method === 'probe' ? ['dns-probe', ...probe].join(' ') : method;
+  return [method === 'probe' ? 'dns-probe' : method, ...probe].join(' ');
 }
 
 /**
@@ -123,8 +166,8 @@ export function describeChecker({ method, probe }) {
  * @param {Row} row
  */
 export function describeRow(row) {
-  const { nodes, timers, nodeTimers, scenario, drainSeconds } = row;
-  const site = `${nodes} | ${timers}${nodeTimers ? ', nodes too' : ''}`;
+  const { protocol, nodes, timers, nodeTimers, scenario, drainSeconds } = row;
+  const site = `${protocol === 'ospf' ? '' : `${protocol} `}${nodes} | ${timers}${nodeTimers ? ', nodes too' : ''}`;
   return `${scenario} | ${site} | ${describeChecker(row)} | drain ${drainSeconds}s`;
 }
 
@@ -144,7 +187,7 @@ export function labsFor(rows) {
   /** @type {Map<string, Row[]>} */
   const labs = new Map();
   for (const row of rows) {
-    const id = isFlapping(row) ? describeRow(row) : `${row.nodes} ${row.timers}`;
+    const id = isFlapping(row) ? describeRow(row) : `${row.protocol} ${row.nodes} ${row.timers}`;
     labs.set(id, [...(labs.get(id) ?? []), row]);
   }
   return [...labs.values()].sort((one, other) => secondsOf(other) - secondsOf(one));

@@ -1,4 +1,5 @@
 import { SCENARIOS } from '../lab.d/scenarios.mjs';
+import { siteOf } from '../lab.d/sites.mjs';
 import { STREAMS } from '../lab.d/measure.mjs';
 import { describeChecker, describeRow, PLAN } from './failover-plan.mjs';
 
@@ -32,7 +33,8 @@ import { describeChecker, describeRow, PLAN } from './failover-plan.mjs';
  * @property {number} [failed] that were not
  * @property {Record<string, Spread | null>} lost queries of each stream
  * @property {Spread | null} inCircles
- * @property {Spread | null} takenOverSeconds null: another node never answered in one of the runs
+ * @property {Spread | null} [takenOverSeconds] null: another node never answered in one of the runs;
+ *   none where both nodes answer all the time
  * @property {Spread | null} routeChanges
  */
 
@@ -61,9 +63,7 @@ function figuresOfRow(row, runs) {
   const isPlanned = row.scenario === 'planned' || row.scenario === 'restart';
   return {
     scenario: SCENARIOS[row.scenario]?.title ?? row.scenario,
-    announced:
-      { network: 'type 3', redistribute: 'E2', bird: 'E2, BIRD', bfd: 'E2, BFD' }[row.nodes] ??
-      row.nodes,
+    announced: announcedBy(row),
     timers: `${row.timers}${row.nodeTimers ? ', nodes too' : ''}`,
     checker: describeChecker(row),
     drainSeconds: isPlanned && row.method === 'probe' ? row.drainSeconds : null,
@@ -73,11 +73,34 @@ function figuresOfRow(row, runs) {
       STREAMS.map((stream) => [stream, spread(done.map(({ measured }) => measured[stream].lost))]),
     ),
     inCircles: spread(done.map(({ circled }) => (circled?.v4 ?? 0) + (circled?.v6 ?? 0))),
-    takenOverSeconds: times.includes(null)
-      ? null
-      : spread(times.map((ms) => Math.round(Number(ms) / 10) / 100)),
+    ...((siteOf(row.protocol, row.nodes).layout ?? 'row') === 'row' && {
+      takenOverSeconds: times.includes(null)
+        ? null
+        : spread(times.map((ms) => Math.round(Number(ms) / 10) / 100)),
+    }),
     routeChanges: spread(done.map(({ routeChanges }) => routeChanges?.v4 ?? 0)),
   };
+}
+
+/**
+ * What the nodes announce with, in words.
+ *
+ * @param {Row} row
+ */
+function announcedBy({ protocol, nodes }) {
+  const name = { bird: 'BIRD', bfd: 'BFD', redistribute: '' }[nodes] ?? nodes;
+  if (protocol === 'ospf' && nodes === 'network') return 'type 3';
+  const spoken = { ospf: 'E2', bgp: 'BGP', isis: 'IS-IS' }[protocol];
+  return [spoken, name].filter(Boolean).join(', ');
+}
+
+/**
+ * @param {Figures} row
+ * @returns {string}
+ */
+function takenOver({ takenOverSeconds }) {
+  if (takenOverSeconds === undefined) return '';
+  return takenOverSeconds === null ? 'never' : `${inWords(takenOverSeconds)} s`;
 }
 
 /**
@@ -95,7 +118,7 @@ export function renderTable(rows) {
     `${row.runs}${row.failed === undefined ? '' : ` (${row.failed} failed)`}`,
     ...STREAMS.map((stream) => inWords(row.lost[stream] ?? null)),
     inWords(row.inCircles),
-    row.takenOverSeconds === null ? 'never' : `${inWords(row.takenOverSeconds)} s`,
+    takenOver(row),
     inWords(row.routeChanges),
   ]);
   return [head, head.map(() => '---'), ...body].map((line) => `| ${line.join(' | ')} |`).join('\n');
@@ -138,5 +161,5 @@ function spread(values) {
   if (low === undefined || high === undefined || least === undefined || most === undefined) {
     return null;
   }
-  return { median: (low + high) / 2, least, most };
+  return { median: Math.round(50 * (low + high)) / 100, least, most };
 }

@@ -35,13 +35,18 @@ behind each of its checks, as such loops do, and keepalived has "interval 1".
 keepalived tracks the health of one address by VRRP's rules. It has no drain: taken out it is
 stopped. It has no lease either, and no hold-down but its "rise". A node that dies is the routing
 protocol's to see, whatever checks its services: those rows are played with dns-probe alone. With
-slower timers the loop stands for all that withdraws without a drain. exabgp, which speaks BGP, is
-not played: these are OSPF networks.
+slower timers the loop stands for all that withdraws without a drain.
+
+exabgp speaks BGP by itself, and its healthcheck has "--withdraw-on-down" in all rows but the one
+that leaves with a longer path: a worse metric is no reason for routers of another AS to turn away.
+Taken out, it finds the file of "--disable". "One interval" of it is 5 s by default.
 
 A run that fails is played once more in a new lab; if that fails too, the table says so.
 `;
 
 const INTERVAL_SECONDS = 1;
+/** exabgp's own, where nothing else is said. */
+const EXABGP_SECONDS = 5;
 const FIGURES = path.resolve(import.meta.dirname, '../../man/failover.json');
 
 const { values } = parseArgs({
@@ -142,11 +147,11 @@ async function playInOneLab(name, rows, runs) {
  * @param {Row} row
  * @param {Lab | undefined} lab one that is up already
  */
-async function labFor(name, { nodes, timers, nodeTimers, method, probe }, lab) {
+async function labFor(name, { protocol, nodes, timers, nodeTimers, method, probe }, lab) {
   const spf = TIMERS[timers] ?? '';
   const options = { spf, nodeSpf: nodeTimers, method, interval: INTERVAL_SECONDS, probe };
-  if (lab === undefined) return Lab.up(name, { nodes, ...options });
-  const { nodes: _, ...present } = lab.options;
+  if (lab === undefined) return Lab.up(name, { protocol, nodes, ...options });
+  const { protocol: _, nodes: __, ...present } = lab.options;
   if (!isDeepStrictEqual(present, options)) await lab.change(options);
   return lab;
 }
@@ -157,7 +162,8 @@ async function labFor(name, { nodes, timers, nodeTimers, method, probe }, lab) {
  * @param {number} phase
  */
 async function play({ nodes, timers, scenario, method, probe, drainSeconds }, lab, phase) {
-  const interval = INTERVAL_SECONDS;
+  const isSlow = method === 'exabgp' && !probe.includes('--interval');
+  const interval = isSlow ? EXABGP_SECONDS : INTERVAL_SECONDS;
   if (nodes === 'network') await settle(timers, lab);
   const setting = { lab, method, interval, probe, drainSeconds, outSeconds: 2, phase };
   return playScenario(scenario, setting);

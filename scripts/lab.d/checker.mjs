@@ -5,12 +5,24 @@ import { isRunning, run, signalProcess, startDetached, until } from './processes
 import { namespaceOf, SERVICE } from './topology.mjs';
 
 /**
- * What decides whether a node has the service addresses: dns-probe with a timer, a shell loop, or
- * keepalived.
+ * What decides whether a node has the service addresses: dns-probe with a timer, a shell loop,
+ * keepalived, or the healthcheck of exabgp, which also announces them.
  *
- * @typedef {'probe' | 'loop' | 'keepalived'} Method
+ * @typedef {'probe' | 'loop' | 'keepalived' | 'exabgp'} Method
  */
-export const METHODS = /** @type {const} */ (['probe', 'loop', 'keepalived']);
+export const METHODS = /** @type {const} */ (['probe', 'loop', 'keepalived', 'exabgp']);
+
+/** What each node is to exabgp. */
+const BGP_NODES = {
+  near: {
+    ...{ NODE4: '198.51.100.2', NODE6: '2001:db8:ffff:1000::2', NODEAS: '65101' },
+    ...{ ROUTER4: '198.51.100.1', ROUTER6: '2001:db8:ffff:1000::1', ROUTERAS: '65001' },
+  },
+  far: {
+    ...{ NODE4: '198.51.100.6', NODE6: '2001:db8:ffff:1001::2', NODEAS: '65102' },
+    ...{ ROUTER4: '198.51.100.5', ROUTER6: '2001:db8:ffff:1001::1', ROUTERAS: '65003' },
+  },
+};
 
 /** Name of the instance on each node. */
 export const INSTANCE = 'dns';
@@ -52,7 +64,7 @@ export class Checker {
   /**
    * @param {Method} method
    * @param {number} intervalSeconds
-   * @param {readonly string[]} probeOptions more options for dns-probe
+   * @param {readonly string[]} probeOptions more options for dns-probe, or for exabgp's healthcheck
    */
   start(method, intervalSeconds, probeOptions) {
     mkdirSync(this.folder, { recursive: true });
@@ -66,6 +78,7 @@ export class Checker {
       ],
       loop: () => [path.join(import.meta.dirname, 'shell-loop'), interval, SERVICE.v4, SERVICE.v6],
       keepalived: () => this.#keepalived(interval),
+      exabgp: () => this.#exabgp(probeOptions),
     };
     this.startCommand(commands[method]());
   }
@@ -107,6 +120,25 @@ export class Checker {
    */
   signal(signal) {
     signalProcess(this.pid, signal);
+  }
+
+  /**
+   * Signals what asks the service, and not what announces it where that is something else.
+   *
+   * @param {NodeJS.Signals} signal
+   */
+  async signalChecks(signal) {
+    const { stdout } = await run('ip', ['netns', 'pids', this.namespace]);
+    const healthchecks = stdout
+      .split('\n')
+      .filter((pid) => pid !== '' && commandOf(pid).includes('exabgp healthcheck'));
+    if (healthchecks.length === 0) this.signalGroup(signal);
+    for (const pid of healthchecks) signalProcess(Number(pid), signal);
+  }
+
+  /** A file that has exabgp's healthcheck take the service out. */
+  get disableFile() {
+    return path.join(this.folder, 'disable');
   }
 
   /** Kills it; what it has advertised stays. */
@@ -155,5 +187,33 @@ export class Checker {
     writeFileSync(file, text);
     const [own, vrrp] = ['keepalived', 'vrrp'].map((name) => path.join(this.folder, `${name}.pid`));
     return ['keepalived', '-n', '-l', '-P', '-f', file, '-p', own ?? '', '-r', vrrp ?? ''];
+  }
+
+  /** @param {readonly string[]} options */
+  #exabgp(options) {
+    const file = path.join(this.folder, 'exabgp.conf');
+    const template = readFileSync(path.join(import.meta.dirname, 'exabgp.conf'), 'utf8');
+    const words = options.map((option) => (option.includes(' ') ? `"${option}"` : option));
+    const values = {
+      ...{ TICK: this.#tick, DISABLE: this.disableFile, OPTIONS: words.join(' ') },
+      ...BGP_NODES[this.role],
+    };
+    const text = Object.entries(values).reduce(
+      (changed, [name, value]) => changed.replaceAll(new RegExp(`\\b${name}\\b`, 'g'), value),
+      template,
+    );
+    writeFileSync(file, text);
+    const settings = ['daemon.user=root', 'daemon.drop=false', 'api.cli=false'];
+    return ['env', ...settings.map((setting) => `exabgp.${setting}`), 'exabgp', file];
+  }
+}
+
+/** @param {string} pid */
+function commandOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    // It has ended.
+    return '';
   }
 }

@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { INSTANCE } from './checker.mjs';
@@ -116,14 +117,28 @@ export const SCENARIOS = {
   checker: {
     title: 'checker killed with -9, then Unbound killed',
     play: async ({ lab }, fault) => {
-      await lab.checker.near.kill();
+      await lab.checker.near.signalChecks('SIGKILL');
       fault();
       lab.resolver.near.signal('SIGKILL');
       await takenOver(lab, NO_LEASE_MS);
     },
     restore: async ({ lab, method, interval, probe }) => {
       await lab.resolver.near.start();
+      await lab.checker.near.kill();
       lab.checker.near.start(method, interval, probe);
+    },
+  },
+  stopped: {
+    title: 'checker stopped, then Unbound killed',
+    play: async ({ lab }, fault) => {
+      await lab.checker.near.signalChecks('SIGSTOP');
+      fault();
+      lab.resolver.near.signal('SIGKILL');
+      await takenOver(lab, NO_LEASE_MS);
+    },
+    restore: async ({ lab }) => {
+      await lab.resolver.near.start();
+      await lab.checker.near.signalChecks('SIGCONT');
     },
   },
   node: {
@@ -222,6 +237,12 @@ async function takeOut(setting, fault, meanwhile) {
       await until('the addresses are out', async () => (await lab.addressesOf('near')).length < 1);
       await meanwhile();
       near.signal('SIGCONT');
+      break;
+    case 'exabgp':
+      writeFileSync(near.disableFile, '');
+      await takenOver(lab);
+      await meanwhile();
+      rmSync(near.disableFile);
       break;
     case 'keepalived': {
       const { pid } = near;

@@ -10,7 +10,7 @@ import { until } from '../support/until.ts';
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 /**
- * Each node of scripts/routing beside the router there, as the files stand: with Debian's own units
+ * Each node of scripts/routing beside the router of its protocol there, as the files stand: with Debian's own units
  * and daemons of both releases. The router runs from the machine's files, in a network of its own at
  * the far end of bond0.
  */
@@ -37,17 +37,20 @@ describe.each(RELEASES)('on $name', ({ create }) => {
   beforeAll(async () => {
     machine = await create();
     await machine.boot();
-    await machine.must('sed', '-i', 's/^\\(ospf6\\?d\\)=no/\\1=yes/', '/etc/frr/daemons');
+    const daemons = 's/^\\(ospfd\\|ospf6d\\|bgpd\\|isisd\\)=no/\\1=yes/';
+    await machine.must('sed', '-i', daemons, '/etc/frr/daemons');
     for (const line of [
       'netns add router',
       'link add bond0 type veth peer name node0 netns router',
       'link add tun0 type veth peer name tun1',
       'address add 198.51.100.2/30 dev bond0',
+      'address add 2001:db8:ffff:1000::2/64 dev bond0 nodad',
       'link set bond0 up',
       'link set tun0 up',
       'link set tun1 up',
       '-n router link set lo up',
       '-n router address add 198.51.100.1/30 dev node0',
+      '-n router address add 2001:db8:ffff:1000::1/64 dev node0 nodad',
       '-n router link set node0 up',
       ...SERVICE.map((address) => `address add ${address} dev lo`),
       ...ROUTE.map((address) => `route add ${address} dev tun0`),
@@ -59,13 +62,14 @@ describe.each(RELEASES)('on $name', ({ create }) => {
     machine.write('/etc/frr/router/vtysh.conf', '');
     // FRR 10 has mgmtd, which keeps the route maps. In the background it holds on to its output.
     const start =
-      'for daemon in mgmtd zebra ospfd ospf6d; do test ! -e /usr/lib/frr/$daemon || ' +
+      'for daemon in mgmtd zebra ospfd ospf6d bgpd isisd; do test ! -e /usr/lib/frr/$daemon || ' +
       'ip netns exec router /usr/lib/frr/$daemon -d -N router -P 0 >/root/$daemon.out 2>&1 || exit; done';
     await machine.must('sh', '-c', start);
-    const said = await machine.must(
-      ...(['vtysh', '-N', 'router', '-f', shipped('frr/router.conf')] as const),
-    );
-    expect(said).not.toMatch(/%|unknown/i);
+    // The three of them agree on what they have in common.
+    for (const file of ['frr/router.conf', 'frr/bgp-router.conf', 'frr/isis-router.conf']) {
+      const said = await machine.must('vtysh', '-N', 'router', '-f', shipped(file));
+      expect(said).not.toMatch(/%|unknown/i);
+    }
   });
 
   afterAll(async () => {
@@ -100,6 +104,8 @@ describe.each(RELEASES)('on $name', ({ create }) => {
     ['frr/node.conf', SERVICE],
     ['frr/node-network.conf', SERVICE],
     ['frr/node-kernel.conf', ROUTE],
+    ['frr/bgp-node.conf', SERVICE],
+    ['frr/isis-node.conf', SERVICE],
   ] as const)('the router takes what %s announces, and nothing else', async (file, wanted) => {
     await machine.must('cp', shipped(file), '/etc/frr/frr.conf');
     await machine.must('systemctl', 'start', 'frr');
@@ -110,6 +116,12 @@ describe.each(RELEASES)('on $name', ({ create }) => {
     await machine.must('cp', shipped('bird/node.conf'), '/etc/bird/bird.conf');
     const node0 = ['-c', 'configure terminal', '-c', 'interface node0'];
     await machine.must('vtysh', '-N', 'router', ...node0, '-c', NO_AUTHENTICATION);
+    await machine.must('systemctl', 'start', 'bird');
+    await untilTaken(SERVICE);
+  });
+
+  test('the router takes what bird/bgp-node.conf announces', async () => {
+    await machine.must('cp', shipped('bird/bgp-node.conf'), '/etc/bird/bird.conf');
     await machine.must('systemctl', 'start', 'bird');
     await untilTaken(SERVICE);
   });

@@ -123,7 +123,7 @@ describe('filters', () => {
 /** The last one: the lab stays without a checker. */
 test('an address that moves to ha-drain is announced as a last resort and withdrawn when its lifetime ends', async () => {
   await lab.change({ ...lab.options, method: 'none' });
-  await expectLastResort(lab);
+  await expectLastResort(lab, 4);
 }, 180_000);
 
 /** Route maps that let anything pass. */

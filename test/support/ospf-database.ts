@@ -47,14 +47,18 @@ export function inForce(printed: string): Announced[] {
     .filter(({ ageSeconds }) => ageSeconds < MAX_AGE_SECONDS);
 }
 
-/** In a lab that nothing checks: an address that moves to ha-drain is announced as a last resort. */
-export async function expectLastResort(lab: Lab): Promise<void> {
+/**
+ * In a lab that nothing checks: an address that moves to ha-drain is announced as a last resort.
+ *
+ * @param halfSeconds how long it stands there
+ */
+export async function expectLastResort(lab: Lab, halfSeconds: number): Promise<void> {
   const metrics = async (): Promise<string> => {
     const { v4, v6 } = await databaseOf(lab, 'r3');
     return [v4, v6].map((shown) => inForce(shown).map(({ metric }) => metric)).join(' ');
   };
   const lost = await leastLostByHand(lab, {
-    halfSeconds: 6,
+    halfSeconds,
     meanwhile: () => until('a last resort', async () => (await metrics()) === '60000 60000'),
     afterwards: () => until('it is withdrawn', async () => (await metrics()) === ' '),
   });
