@@ -143,11 +143,14 @@ describe('the other probes', () => {
     expect(shown.stdout).toBe('1024\n');
   });
 
-  test.each(['squid', 'syslog', 'http'])('%s-probe comes to a verdict under its unit', async (name) => {
-    useExample(name);
-    await machine.must('systemctl', 'start', `${name}-probe@${name}.service`);
-    expect(await lastVerdict(name)).toMatchObject({ last_verdict: 'down', addresses: [{}, {}] });
-  });
+  test.each(['squid', 'syslog', 'http'])(
+    '%s-probe comes to a verdict under its unit',
+    async (name) => {
+      useExample(name);
+      await machine.must('systemctl', 'start', `${name}-probe@${name}.service`);
+      expect(await lastVerdict(name)).toMatchObject({ last_verdict: 'down', addresses: [{}, {}] });
+    },
+  );
 
   test('tcp-route-probe changes routes under its unit', async () => {
     await machine.namespace.ip('link add eth1 type veth peer name far');
