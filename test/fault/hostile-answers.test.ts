@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { encode } from 'dns-packet';
 import radius from 'radius';
 import { describe, expect, test } from 'vitest';
@@ -7,10 +9,14 @@ import { encodeQuery } from '../../src/lib/probe/dns/dns-query.ts';
 import { readReply } from '../../src/lib/probe/dns/dns-reply.ts';
 import { judge } from '../../src/lib/probe/exec/exec-probe.ts';
 import { exchangeHttp } from '../../src/lib/probe/http-exchange.ts';
+import { exchangeHttp2 } from '../../src/lib/probe/http2-exchange.ts';
+import { openTls } from '../../src/lib/probe/tls-connection.ts';
 import { authenticAnswer, judgeAnswer } from '../../src/lib/probe/radius/radius-answer.ts';
 import { radiusRequest } from '../../src/lib/probe/radius/radius-request.ts';
 import { StreamSearch } from '../../src/lib/probe/syslog/syslog-listener.ts';
 import { Figures, full, seededRandom } from '../support/fault-figures.ts';
+import { FakeTlsServer } from '../support/fake-tls-server.ts';
+import { answer as httpFrames } from '../support/http2-frames.ts';
 import { FakeHttpProxy } from '../support/fake-http-proxy.ts';
 import { opt } from '../support/dns-answers.ts';
 import { below, httpAnswer, mutateBytes, pieces, type Random } from '../support/fault-inputs.ts';
@@ -27,6 +33,13 @@ const HTTP_WORST: readonly string[] = [
   `a:b\r\n${' c\r\n'.repeat(16_000)}`,
   `transfer-encoding: ${'chunked '.repeat(8000)}`,
 ];
+
+/** The first two records of a handshake: a server's hello, then what is to be a certificate. */
+const SERVER_HELLO = Buffer.concat([
+  Buffer.from([22, 3, 3, 0, 74, 2, 0, 0, 70, 3, 3, ...Buffer.alloc(32, 7), 32]),
+  Buffer.alloc(32, 9),
+  Buffer.from([0xc0, 0x2b, 0, 22, 3, 3, 0, 12, 11, 0, 0, 8, 0, 0, 5, 0, 0, 2, 0x30, 0]),
+]);
 
 function httpOf(number: number): Buffer {
   return Buffer.from(`HTTP/1.1 200 OK\r\n${HTTP_WORST[number] ?? ''}\r\n\r\n`);
@@ -214,6 +227,70 @@ describe('what a server may answer', { timeout: TIMEOUT_MS }, () => {
         if (outcome.kind === 'complete' && outcome.response.body.length > bounds.maxBodyBytes) {
           figures.violate(`input ${count}: the body is longer than allowed`);
         }
+      } catch (error) {
+        figures.violate(`input ${count}: ${String(error)}`);
+      }
+      if (performance.now() - startedMs > 2 * LIMIT_MS)
+        figures.violate(`input ${count} takes long`);
+      figures.injected += 1;
+    }
+    await server.close();
+    expect(figures.publish().violations).toEqual([]);
+  });
+
+  test('in HTTP/2, from a server that closes behind it', async () => {
+    const figures = new Figures('hostile answers: HTTP/2');
+    const random = seededRandom(20_261_122);
+    let answer: Buffer = Buffer.alloc(0);
+    const server = await FakeTlsServer.plain((connection) => connection.end(answer).resume());
+    const request = { method: 'GET', target: '/', headers: [['Host', 'x']] } as const;
+    const bounds = { maxHeadBytes: 16 * 1024, maxBodyBytes: 64 * 1024 };
+    const sound = [
+      httpFrames('application/dns-message', reply),
+      httpFrames('x', Buffer.alloc(70_000)),
+    ];
+    for (let count = 0; count < INPUTS / 20; count++) {
+      const [short = reply, long = reply] = sound;
+      answer = mutateBytes(random() < 0.8 ? short : long, random);
+      const startedMs = performance.now();
+      try {
+        const socket = connect({ host: '127.0.0.1', port: server.peer.port });
+        await once(socket, 'connect');
+        const signal = AbortSignal.timeout(LIMIT_MS);
+        const outcome = await exchangeHttp2(socket, request, bounds, signal);
+        figures.count(outcome.kind);
+        if (outcome.kind === 'complete' && outcome.response.body.length > bounds.maxBodyBytes) {
+          figures.violate(`input ${count}: the body is longer than allowed`);
+        }
+        if (outcome.kind === 'complete') dnsVerdict(outcome.response.body);
+      } catch (error) {
+        figures.violate(`input ${count}: ${String(error)}`);
+      }
+      if (performance.now() - startedMs > 2 * LIMIT_MS)
+        figures.violate(`input ${count} takes long`);
+      figures.injected += 1;
+    }
+    await server.close();
+    expect(figures.publish().violations).toEqual([]);
+  });
+
+  test('in place of a TLS handshake, from a server that closes behind it', async () => {
+    const figures = new Figures('hostile answers: TLS');
+    const random = seededRandom(20_261_122);
+    let answer: Buffer = Buffer.alloc(0);
+    const server = await FakeTlsServer.plain((connection) => {
+      connection.once('data', () => connection.end(answer));
+    });
+    const terms = { name: 'x', authorities: undefined, insecure: true, minDays: undefined };
+    for (let count = 0; count < INPUTS / 20; count++) {
+      answer = mutateBytes(SERVER_HELLO, random);
+      const startedMs = performance.now();
+      try {
+        const signal = AbortSignal.timeout(LIMIT_MS);
+        const outcome = await openTls(server.peer, terms, ['h2'], 'x', signal);
+        if (outcome.kind === 'open') throw new Error('shook hands with nobody');
+        figures.count(outcome.verdict.status);
+        if (outcome.verdict.status !== 'down') figures.violate(outcome.verdict.detail);
       } catch (error) {
         figures.violate(`input ${count}: ${String(error)}`);
       }

@@ -44,7 +44,7 @@ export async function askServers(servers: readonly Peer[], asking: Asking = {}):
   const steps: string[] = [];
   const verdict = await probeDns(
     {
-      servers,
+      servers: servers.map((server) => ({ ...server, tls: undefined })),
       queries: queries.map(parseQuery),
       require: 'all',
       transport: 'udp',

@@ -116,23 +116,7 @@ zone "." { type hint; file "root.hints"; };
     name: 'Knot Resolver',
     version: undefined,
     validates: true,
-    configure: (folder: string): Pick<DaemonPlan, 'program' | 'args'> => {
-      mkdirSync(path.join(folder, 'kresd'));
-      const file = write(
-        folder,
-        'kresd.conf',
-        `net.listen('127.0.0.1', 53, { kind = 'dns' })
-net.listen('::1', 53, { kind = 'dns' })
-cache.size = 10 * MB
-trust_anchors.remove('.')
-trust_anchors.add_file('${keyFile(folder)}', true)
-modules = { 'hints > iterate' }
-hints.root({ ['a.root.lab.'] = '${ROOT_SERVER}' })
-option('ALLOW_LOCAL', true)
-`,
-      );
-      return { program: 'kresd', args: ['-n', '-c', file, path.join(folder, 'kresd')] };
-    },
+    configure: (folder) => knot(folder),
   },
   {
     name: 'dnsmasq',
@@ -205,6 +189,71 @@ ${more}remote-control:
       ],
     }),
   };
+}
+
+/** Servers that answer over TLS and HTTPS, with `www.pem` and `www.key` of their folder. */
+export const TLS_SERVERS: readonly Resolver[] = [
+  unbound(
+    'Unbound',
+    `  interface: 127.0.0.1@853
+  interface: 127.0.0.1@443
+  tls-port: 853
+  https-port: 443
+  tls-service-key: "www.key"
+  tls-service-pem: "www.pem"
+`,
+  ),
+  {
+    name: 'Knot Resolver',
+    validates: true,
+    version: undefined,
+    configure: (folder) => knot(folder, 'tls', 'doh2'),
+  },
+  {
+    name: 'dnsdist',
+    validates: false,
+    version: undefined,
+    configure: dnsdist,
+  },
+];
+
+function dnsdist(folder: string): Pick<DaemonPlan, 'program' | 'args'> {
+  const file = write(
+    folder,
+    'dnsdist.conf',
+    `setLocal('127.0.0.1:53')
+addLocal('[::1]:53')
+newServer({ address = '${ROOT_SERVER}', checkName = '.', checkType = 'SOA' })
+addTLSLocal('127.0.0.1:853', '${folder}/www.pem', '${folder}/www.key')
+addDOHLocal('127.0.0.1:443', '${folder}/www.pem', '${folder}/www.key', '/dns-query')
+`,
+  );
+  return { program: 'dnsdist', args: ['--supervised', '--disable-syslog', '-C', file] };
+}
+
+/** @param more kinds of listeners that want a certificate, on their own ports */
+function knot(folder: string, ...more: ('tls' | 'doh2')[]): Pick<DaemonPlan, 'program' | 'args'> {
+  mkdirSync(path.join(folder, 'kresd'));
+  const ports = { tls: 853, doh2: 443 };
+  const secure = more.map(
+    (kind) => `net.listen('127.0.0.1', ${ports[kind]}, { kind = '${kind}' })`,
+  );
+  const file = write(
+    folder,
+    'kresd.conf',
+    `net.listen('127.0.0.1', 53, { kind = 'dns' })
+net.listen('::1', 53, { kind = 'dns' })
+${secure.join('\n')}
+${secure.length > 0 ? `net.tls('${folder}/www.pem', '${folder}/www.key')` : ''}
+cache.size = 10 * MB
+trust_anchors.remove('.')
+trust_anchors.add_file('${keyFile(folder)}', true)
+modules = { 'hints > iterate' }
+hints.root({ ['a.root.lab.'] = '${ROOT_SERVER}' })
+option('ALLOW_LOCAL', true)
+`,
+  );
+  return { program: 'kresd', args: ['-n', '-c', file, path.join(folder, 'kresd')] };
 }
 
 /** Starts a resolver; the root server has to be running. */

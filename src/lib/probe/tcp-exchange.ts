@@ -1,8 +1,10 @@
+import type { Socket } from 'node:net';
 import { monotonicMs } from '../system/clock.ts';
 import type { Peer } from './udp-exchange.ts';
 
 export interface TcpQuestion<Answer> {
-  readonly peer: Peer;
+  /** Whom to connect to, or a connection that is open already, of which this is the only use. */
+  readonly to: Peer | { readonly socket: Socket };
   readonly payload: Uint8Array;
   /** Takes what arrived since the last call. Makes the answer, or undefined to go on reading. */
   readonly receive: (chunk: Buffer) => Answer | undefined;
@@ -19,7 +21,7 @@ export type TcpOutcome<Answer> =
   | { readonly kind: 'aborted'; readonly connected: boolean };
 
 /**
- * Asks once over a TCP connection of its own and hands over what comes back, chunk by chunk, until
+ * Asks once over a connection of its own and hands over what comes back, chunk by chunk, until
  * there is an answer.
  *
  * @returns the answer and the time since the connection was begun; the socket's error; how the
@@ -29,7 +31,7 @@ export type TcpOutcome<Answer> =
 export async function askOverTcp<Answer>(
   question: TcpQuestion<Answer>,
 ): Promise<TcpOutcome<Answer>> {
-  const { peer, payload, receive, maxBytes, signal } = question;
+  const { to, payload, receive, maxBytes, signal } = question;
   // Only here: most probes ask over UDP and need no streams.
   const { connect } = await import('node:net');
   return new Promise((resolve, reject) => {
@@ -38,9 +40,10 @@ export async function askOverTcp<Answer>(
       return;
     }
     const startedAtMs = monotonicMs();
-    let connected = false;
+    let connected = 'socket' in to;
     let receivedBytes = 0;
-    const socket = connect({ host: peer.address.text, port: peer.port, noDelay: true });
+    const socket =
+      'socket' in to ? to.socket : connect({ host: to.address.text, port: to.port, noDelay: true });
 
     const settle = (outcome: TcpOutcome<Answer>): void => {
       // The listeners stay: an error that follows a destroy() must still find one.
@@ -53,6 +56,7 @@ export async function askOverTcp<Answer>(
     };
 
     signal.addEventListener('abort', abort);
+    if (connected) socket.write(payload);
     socket.on('connect', () => {
       connected = true;
       socket.write(payload);

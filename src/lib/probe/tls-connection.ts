@@ -19,16 +19,16 @@ export interface TlsTerms {
   readonly minDays: number | undefined;
 }
 
+export interface OpenTls {
+  readonly socket: TLSSocket;
+  /** How long the certificate is valid: `certificate until 2026-12-27`. */
+  readonly certificate: string;
+  /** What both ends speak behind it; undefined: nothing was agreed (RFC 7301). */
+  readonly protocol: string | undefined;
+}
+
 export type TlsOutcome =
-  | {
-      readonly kind: 'open';
-      readonly socket: TLSSocket;
-      /** How long the certificate is valid: `certificate until 2026-12-27`. */
-      readonly certificate: string;
-      /** What both ends speak behind it; undefined: nothing was agreed (RFC 7301). */
-      readonly protocol: string | undefined;
-    }
-  | { readonly kind: 'failed'; readonly verdict: Verdict };
+  ({ readonly kind: 'open' } & OpenTls) | { readonly kind: 'failed'; readonly verdict: Verdict };
 
 const DAY_MS = 86_400_000;
 const SHOWN_CHARACTERS = 160;
@@ -68,7 +68,7 @@ export async function openTls(
   const socket = connect({
     host: peer.address.text,
     port: peer.port,
-    ALPNProtocols: [...protocols],
+    ...(protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }),
     ...(isIP(terms.name) === 0 ? { servername: terms.name } : {}),
     secureContext: contextFor(terms, createSecureContext),
     // Judged below, where the certificate is at hand.
@@ -112,21 +112,26 @@ export async function openTls(
   };
 }
 
-const contexts = new WeakMap<TlsTerms, SecureContext>();
+/** Keys for the contexts that trust the system's authorities, and anybody. */
+const SYSTEM: readonly string[] = [];
+const ANYBODY: readonly string[] = [];
+
+const contexts = new WeakMap<readonly string[], SecureContext>();
 
 /** Reading what the system trusts takes longer than a handshake: once is enough for all questions. */
 function contextFor(
-  terms: TlsTerms,
+  { authorities, insecure }: TlsTerms,
   create: (options: { ca?: string[] }) => SecureContext,
 ): SecureContext {
-  const context = contexts.get(terms) ?? create(trusted(terms));
-  contexts.set(terms, context);
+  const trusted = insecure ? ANYBODY : (authorities ?? SYSTEM);
+  const context = contexts.get(trusted) ?? create(authoritiesOf(trusted));
+  contexts.set(trusted, context);
   return context;
 }
 
-function trusted({ authorities, insecure }: TlsTerms): { ca?: string[] } {
-  if (insecure) return {};
-  if (authorities !== undefined) return { ca: [...authorities] };
+function authoritiesOf(trusted: readonly string[]): { ca?: string[] } {
+  if (trusted === ANYBODY) return {};
+  if (trusted !== SYSTEM) return { ca: [...trusted] };
   const system = systemCertificates();
   return system === undefined ? {} : { ca: [system] }; // else Node's own
 }

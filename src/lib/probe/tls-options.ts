@@ -22,19 +22,21 @@ export const tlsOptions = {
 type TlsValues = Values<typeof tlsOptions>;
 
 /**
- * What is asked of the certificate.
+ * What is asked of the certificate; whom it has to be for only where an option says so.
  *
- * @param host whom it has to be for where --tls-name does not say
  * @throws UsageError, ConfigurationError or PermissionError
  */
-export function tlsTermsOf(values: TlsValues, host: string, minDays: number | undefined): TlsTerms {
+export function tlsTermsOf(
+  values: TlsValues,
+  minDays: number | undefined,
+): Omit<TlsTerms, 'name'> & { readonly name: string | undefined } {
   const path = values['tls-ca'];
   const insecure = values['tls-insecure'];
   if (insecure && path !== undefined) {
     throw new UsageError('--tls-ca does not go with --tls-insecure, which trusts anybody');
   }
   return {
-    name: values['tls-name'] ?? host,
+    name: values['tls-name'],
     authorities: path === undefined ? undefined : readCertificates('--tls-ca', path),
     insecure,
     minDays,

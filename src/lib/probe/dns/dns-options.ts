@@ -14,6 +14,7 @@ import {
   type Values,
 } from '../../options/option.ts';
 import type { Prepared } from '../probe-program.ts';
+import { refuseTlsOptions, tlsOptions, tlsTermsOf } from '../tls-options.ts';
 import {
   oneOf,
   positiveDuration,
@@ -22,7 +23,8 @@ import {
   zonedEndpoint,
 } from '../../options/value-parsers.ts';
 
-const DNS_PORT = 53;
+/** RFC 1035, RFC 7858, RFC 8484. */
+const PORTS = { udp: 53, tcp: 53, both: 53, tls: 853, https: 443 } as const;
 /** The largest UDP answer that is never fragmented (DNS flag day 2020). */
 const EDNS_SIZE = 1232;
 /** A server takes a smaller announcement for this one (RFC 6891 section 6.2.3). */
@@ -37,10 +39,10 @@ const ednsSize: ValueParser<number> = Object.assign(
 
 /** The options of dns-probe. */
 export const dnsOptions = {
-  server: list(zonedEndpoint(DNS_PORT), {
+  server: list(zonedEndpoint(0), {
     default: ['127.0.0.1'],
     describe:
-      'Server to ask: an IPv4 address, or an IPv6 address, in brackets before a port; a link-local one with its interface, fe80::1%eth0. Repeatable.',
+      'Server to ask: an IPv4 address, or an IPv6 address, in brackets before a port; a link-local one with its interface, fe80::1%eth0. Port 53 if none is given, 853 over tls, 443 over https. Repeatable.',
   }),
   query: list(query, {
     default: ['. SOA'],
@@ -55,11 +57,12 @@ export const dnsOptions = {
     default: 'all',
     describe: 'Whether every server has to answer every query, or one answer is enough.',
   }),
-  transport: value(oneOf('udp', 'tcp', 'both'), {
+  transport: value(oneOf('udp', 'tcp', 'both', 'tls', 'https'), {
     default: 'udp',
     describe:
-      'What to ask over; with both, each has to give a right answer. A UDP answer that is truncated is asked for again over TCP.',
+      'What to ask over; with both, UDP and TCP each have to give a right answer. A UDP answer that is truncated is asked for again over TCP.',
   }),
+  ...tlsOptions,
   rcode: value(rcodeList, {
     default: 'NOERROR',
     describe: 'Response codes that are right, separated by commas.',
@@ -101,6 +104,7 @@ export const dnsOptions = {
  * The probe's options.
  *
  * @throws UsageError when options do not fit together
+ * @throws ConfigurationError and PermissionError for the file with certificates
  */
 export function prepareDns(values: Values<typeof dnsOptions>): Prepared<DnsOptions> {
   const ednsSizeBytes = values['edns-size'];
@@ -113,10 +117,17 @@ export function prepareDns(values: Values<typeof dnsOptions>): Prepared<DnsOptio
   if (values.class === 'CH' && values.query.some(isRootSoa)) {
     throw new UsageError("--class CH needs a query of that class: --query 'version.bind TXT'");
   }
+  const isTls = values.transport === 'tls' || values.transport === 'https';
+  if (!isTls) refuseTlsOptions(values, '--transport tls and https');
+  const terms = isTls ? tlsTermsOf(values, undefined) : undefined;
   return {
     targets: values.server.map((server) => withoutZone(server.address)),
     options: {
-      servers: values.server,
+      servers: values.server.map(({ address, port }) => ({
+        address,
+        port: port === 0 ? PORTS[values.transport] : port,
+        tls: terms && { ...terms, name: terms.name ?? withoutZone(address).text },
+      })),
       queries: values.query,
       require: values.require,
       transport: values.transport,

@@ -1,18 +1,25 @@
 import { formatEndpoint } from '../../system/ip-address.ts';
-import { askDns, type DnsFinding, type DnsQuestion } from './dns-ask.ts';
+import { askDns, type DnsFinding } from './dns-ask.ts';
+import type { DnsQuestion } from './dns-fetch.ts';
 import { expectationOf } from './dns-expectation.ts';
 import type { DnsExpectation } from './dns-judge.ts';
 import { formatQuery, type DnsQuery, type QueryStyle } from './dns-query.ts';
 import { up, type Probe, type Verdict } from '../probe.ts';
+import type { TlsTerms } from '../tls-connection.ts';
 import type { Peer } from '../udp-exchange.ts';
 
+export interface DnsServer extends Peer {
+  /** What is asked of its certificate over TLS and HTTPS; undefined: it is asked in clear. */
+  readonly tls: TlsTerms | undefined;
+}
+
 export interface DnsOptions {
-  readonly servers: readonly Peer[];
+  readonly servers: readonly DnsServer[];
   readonly queries: readonly DnsQuery[];
   /** Whether all pairs of a server and a query have to be up, or any one. */
   readonly require: 'all' | 'any';
   /** With `both`, a pair is up when both transports are. */
-  readonly transport: 'udp' | 'tcp' | 'both';
+  readonly transport: DnsQuestion['transport'] | 'both';
   readonly style: Omit<QueryStyle, 'wantsAuthenticData'>;
   /** What the answers have to be where a query does not say otherwise. */
   readonly expected: DnsExpectation;
@@ -71,7 +78,7 @@ function pairsOf(options: DnsOptions): DnsQuestion[][] {
         const endpoint = formatEndpoint(server.address, server.port);
         const over = transport === 'udp' ? '' : `/${each}`;
         const label = `${endpoint}${over} ${formatQuery(query, style.class)}`;
-        return { server, query, transport: each, style, expected, label };
+        return { server, tls: server.tls, query, transport: each, style, expected, label };
       }),
     ),
   );

@@ -124,6 +124,7 @@ export function prepareHttp(values: Values<typeof httpOptions>): Prepared<HttpPr
     if (minDays !== undefined) throw new UsageError('--min-cert-days is for https://… only');
   }
   const host = values.host ?? parsed.host;
+  const terms = isTls ? tlsTermsOf(values, minDays) : undefined;
   return {
     options: {
       server: { address, port },
@@ -133,7 +134,7 @@ export function prepareHttp(values: Values<typeof httpOptions>): Prepared<HttpPr
       headers: values.header,
       status: values.status,
       body: values.body,
-      tls: isTls ? tlsTermsOf(values, hostnameOf(host), minDays) : undefined,
+      tls: terms && { ...terms, name: terms.name ?? hostnameOf(host) },
     },
     targets: [withoutZone(address)],
   };

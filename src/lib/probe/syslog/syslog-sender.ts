@@ -50,7 +50,7 @@ export async function sendSyslogMessage(
     target.transport === 'udp'
       ? await askOverUdp({ peer: target, payload: Buffer.from(text), accept: ignore, signal })
       : await askOverTcp({
-          peer: target,
+          to: target,
           payload: Buffer.from(frameSyslogMessage(text, target.framing)),
           receive: ignore,
           maxBytes: 65_536,

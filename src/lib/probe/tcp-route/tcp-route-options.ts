@@ -15,6 +15,7 @@ import {
   interfaceName,
   ipAddress,
   oneOf,
+  positiveDuration,
   serviceAddress,
   wholeNumber,
 } from '../../options/value-parsers.ts';
@@ -57,6 +58,10 @@ export const tcpRouteOptions = {
   source: optional(ipAddress, {
     describe: 'Address of this node to ask from.',
     defaultNote: "the kernel's choice",
+  }),
+  stay: optional(positiveDuration, {
+    describe:
+      'Keep the connections open for so long; one that is reset meanwhile is a failure. Shorter than --timeout.',
   }),
   interface: optional(interfaceName, {
     group: ROUTE,
@@ -103,7 +108,7 @@ export function prepareTcpRoute(
     throw new UsageError(`--${name}: ${other.text} and ${address.text} are of different families`);
   }
   return {
-    options: { address, ports, require: values.require, source },
+    options: { address, ports, require: values.require, source, stayMs: values.stay },
     targets: [],
     route: {
       address,

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { monotonicMs } from '../../system/clock.ts';
+import { formatDuration } from '../../system/duration.ts';
 import { errnoOf } from '../../system/errors.ts';
 import { formatEndpoint, type IpAddress } from '../../system/ip-address.ts';
 import { down, unknown, up, type Probe, type Verdict } from '../probe.ts';
@@ -12,6 +13,8 @@ export interface TcpConnectOptions {
   readonly require: 'all' | 'any';
   /** The node's own address to ask from; undefined: the kernel's choice. */
   readonly source: IpAddress | undefined;
+  /** How long the connections are kept open, to see whether they are reset; undefined: not at all. */
+  readonly stayMs: number | undefined;
 }
 
 /** How long the other end may take to close its side, once ours is closed. */
@@ -19,12 +22,13 @@ const CLOSE_MS = 100;
 
 /**
  * Completes a TCP handshake with each port, all at once, and closes the connections again in an
- * orderly way (FIN, not RST: RFC 9293 section 3.6). Nothing is sent.
+ * orderly way (FIN, not RST: RFC 9293 section 3.6). Nothing is sent. Where the connections are to
+ * stay for a while, one that is reset in that time is no service: something accepts in its place.
  */
 export const probeTcp: Probe<TcpConnectOptions> = async (options, { signal }) => {
-  const { address, ports, require, source } = options;
+  const { ports, require } = options;
   const startedAtMs = monotonicMs();
-  const handshakes = ports.map((port) => startHandshake(address, port, source));
+  const handshakes = ports.map((port) => startHandshake(options, port));
   const end = (): void => {
     for (const { abort } of handshakes) abort();
   };
@@ -71,16 +75,13 @@ interface Handshake {
   readonly abort: () => void;
 }
 
-function startHandshake(
-  address: IpAddress,
-  port: number,
-  source: IpAddress | undefined,
-): Handshake {
+function startHandshake({ address, source, stayMs }: TcpConnectOptions, port: number): Handshake {
   const name = formatEndpoint(address, port);
-  const open = up(`${name} open`);
+  const stay = stayMs === undefined ? '' : formatDuration(stayMs);
+  const open = up(stay === '' ? `${name} open` : `${name} open for ${stay}`);
   const localAddress = source === undefined ? {} : { localAddress: source.text };
   const socket = connect({ host: address.text, port, ...localAddress });
-  let connected = false;
+  let phase: 'connecting' | 'staying' | 'closing' = 'connecting';
   let abort = (): void => undefined;
   const settled = new Promise<Verdict>((resolve) => {
     let timer: NodeJS.Timeout | undefined;
@@ -89,21 +90,35 @@ function startHandshake(
       socket.destroy();
       resolve(verdict);
     };
-    abort = () => {
-      settle(connected ? open : down('timeout', `${name}: no handshake in time`));
-    };
-    socket.on('connect', () => {
-      connected = true;
-      // Unread data would make an RST of our close: whatever the other end greets with is read.
-      socket.resume();
+    const close = (): void => {
+      phase = 'closing';
       socket.end();
       timer = setTimeout(abort, CLOSE_MS);
+    };
+    abort = () => {
+      settle(phase === 'closing' ? open : down('timeout', `${name}: ${unfinished()}`));
+    };
+    const unfinished = (): string =>
+      phase === 'connecting' ? 'no handshake in time' : `not open for ${stay} within --timeout`;
+    socket.on('connect', () => {
+      // Unread data would make an RST of our close: whatever the other end greets with is read.
+      socket.resume();
+      if (stayMs === undefined) {
+        close();
+        return;
+      }
+      phase = 'staying';
+      timer = setTimeout(close, stayMs);
     });
     socket.on('close', () => {
-      if (connected) settle(open);
+      if (phase === 'closing') settle(open);
+      if (phase === 'staying') settle(up(`${name} open, and closed in order by the other end`));
     });
     socket.on('error', (error) => {
-      settle(connected ? open : verdictOfRefusal(error, name, source));
+      if (phase === 'closing') settle(open);
+      else if (phase === 'staying' && errnoOf(error) === 'ECONNRESET')
+        settle(down('reset', `${name}: reset within ${stay} of the handshake`));
+      else settle(verdictOfRefusal(error, name, source));
     });
   });
   return { settled, abort };

@@ -18,7 +18,7 @@ test('without a flag: the root SOA record from 127.0.0.1 over UDP', () => {
   expect(prepare()).toEqual({
     targets: [{ family: 4, text: '127.0.0.1' }],
     options: {
-      servers: [{ address: { family: 4, text: '127.0.0.1' }, port: 53 }],
+      servers: [{ address: { family: 4, text: '127.0.0.1' }, port: 53, tls: undefined }],
       queries: [{ name: '.', type: 6, expected: {} }],
       require: 'all',
       transport: 'udp',
@@ -55,9 +55,9 @@ test('every flag finds its place', () => {
   expect(targets.map((target) => target.text)).toEqual(['192.0.2.53', '2001:db8::1', '::1']);
   expect(options).toEqual({
     servers: [
-      { address: { family: 4, text: '192.0.2.53' }, port: 5353 },
-      { address: { family: 6, text: '2001:db8::1' }, port: 53 },
-      { address: { family: 6, text: '::1' }, port: 54 },
+      { address: { family: 4, text: '192.0.2.53' }, port: 5353, tls: undefined },
+      { address: { family: 6, text: '2001:db8::1' }, port: 53, tls: undefined },
+      { address: { family: 6, text: '::1' }, port: 54, tls: undefined },
     ],
     queries: [
       { name: 'example.net.', type: 1, expected: {} },
@@ -104,7 +104,8 @@ describe('a mistake is refused with what would be right', () => {
     ['server', 'fe80::1%', "'' is no interface name"],
     ['server', '[fe80::1%-x]:53', "'-x' is no interface name"],
     ['require', 'some', 'all, any'],
-    ['transport', 'tls', 'udp, tcp, both'],
+    ['transport', 'dot', 'udp, tcp, both, tls, https'],
+    ['transport', 'http', '(did you mean https?)'],
     ['rcode', 'OKAY', 'NOERROR'],
     ['rcode', '', 'NOERROR'],
     ['answer', '(', 'no regular expression'],
@@ -133,6 +134,30 @@ describe('a mistake is refused with what would be right', () => {
   });
 });
 
+describe('over TLS and HTTPS', () => {
+  test.each([
+    ['tls', 853],
+    ['https', 443],
+  ])('%s has a port of its own, and expects the certificate of whom it asks', (transport, port) => {
+    const server = ['127.0.0.1', '[fe80::1%eth0]:5353'];
+    const { servers } = prepare({ server, transport: [transport] }).options;
+    expect(servers).toMatchObject([
+      { port, tls: { name: '127.0.0.1', authorities: undefined, insecure: false } },
+      { port: 5353, tls: { name: 'fe80::1' } },
+    ]);
+  });
+
+  test('its options find their place, and are refused elsewhere', () => {
+    const given: Given = { 'tls-name': ['dns.example.net'], 'tls-insecure': ['true'] };
+    const [server] = prepare({ ...given, transport: ['tls'] }).options.servers;
+    expect(server?.tls).toMatchObject({ name: 'dns.example.net', insecure: true });
+    expect(() => prepare(given)).toThrow(UsageError);
+    expect(() => prepare(given)).toThrow('--tls-name is for --transport tls and https only');
+    const nowhere: Given = { transport: ['tls'], 'tls-ca': ['/nowhere'] };
+    expect(() => prepare(nowhere)).toThrow('--tls-ca: /nowhere cannot be read (ENOENT)');
+  });
+});
+
 test('EDNS can be left out', () => {
   expect(prepare({ 'edns-size': ['0'] }).options.style.ednsSizeBytes).toBe(0);
 });
@@ -140,8 +165,8 @@ test('EDNS can be left out', () => {
 test('a link-local server is asked through its interface, and is a target without it', () => {
   const { targets, options } = prepare({ server: ['FE80::1%eth0', '[fe80::2%bond0.7]:54'] });
   expect(options.servers).toEqual([
-    { address: { family: 6, text: 'fe80::1%eth0' }, port: 53 },
-    { address: { family: 6, text: 'fe80::2%bond0.7' }, port: 54 },
+    { address: { family: 6, text: 'fe80::1%eth0' }, port: 53, tls: undefined },
+    { address: { family: 6, text: 'fe80::2%bond0.7' }, port: 54, tls: undefined },
   ]);
   expect(targets.map(({ text }) => text)).toEqual(['fe80::1', 'fe80::2']);
 });

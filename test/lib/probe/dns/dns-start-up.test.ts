@@ -41,7 +41,7 @@ test('a question over UDP loads none of the costly modules that it can do withou
     },
   });
   const script = await bundle(server.peer.port);
-  const { stdout, stderr } = await runCommand(process.execPath, ['-e', script]);
+  const { stdout, stderr } = await runCommand(process.execPath, ['-'], { input: script });
   await server.stop();
   expect(stderr).toBe('');
   const { status, loaded } = JSON.parse(stdout) as { status: string; loaded: readonly string[] };

@@ -18,7 +18,13 @@ const ADDRESS = { family: 4, text: '192.0.2.153' };
 describe('the options of tcp-route-probe', () => {
   test('take interface, address and ports as arguments', () => {
     expect(prepare(['bond0', '192.0.2.153', '80', '443', '80'])).toEqual({
-      options: { address: ADDRESS, ports: [80, 443], require: 'all', source: undefined },
+      options: {
+        address: ADDRESS,
+        ports: [80, 443],
+        require: 'all',
+        source: undefined,
+        stayMs: undefined,
+      },
       targets: [],
       route: {
         address: ADDRESS,
@@ -50,12 +56,13 @@ describe('the options of tcp-route-probe', () => {
       via: ['198.51.100.1'],
       src: ['198.51.100.2'],
       source: ['198.51.100.3'],
+      stay: ['300ms'],
       metric: ['4294967295'],
       table: ['100'],
       require: ['any'],
     };
     expect(prepare(['bond0', '192.0.2.153', '80'], given)).toMatchObject({
-      options: { require: 'any', source: { text: '198.51.100.3' } },
+      options: { require: 'any', source: { text: '198.51.100.3' }, stayMs: 300 },
       route: {
         options: {
           via: '198.51.100.1',

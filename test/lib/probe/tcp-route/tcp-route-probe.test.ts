@@ -45,7 +45,14 @@ function ask(
   signal = AbortSignal.timeout(5000),
 ): Promise<Verdict> {
   const address = parseAddress('127.0.0.1');
-  const options = { address, ports, require: 'all', source: undefined, ...changes } as const;
+  const options = {
+    address,
+    ports,
+    require: 'all',
+    source: undefined,
+    stayMs: undefined,
+    ...changes,
+  } as const;
   return probeTcp(options, { signal, log: recordedLog() });
 }
 
@@ -154,5 +161,44 @@ describe('tcp-route-probe', () => {
     expect(await ask([port], {}, AbortSignal.timeout(20_000))).toMatchObject({ status: 'up' });
     expect(performance.now() - begin).toBeLessThan(10_000);
     for (const socket of sockets) socket.destroy();
+  });
+
+  describe('that is to see connections stay', () => {
+    const STAY = { stayMs: 200 };
+
+    test('is up when they do, and says for how long', async () => {
+      const port = await openPort();
+      const { status, detail } = await ask([port], STAY);
+      expect(detail).toMatch(new RegExp(`^127\\.0\\.0\\.1:${port} open for 200ms in \\d+ ms$`));
+      expect(status).toBe('up');
+    });
+
+    test('is down when one is reset meanwhile, and up without that', async () => {
+      const reset = (socket: Socket): void => void setTimeout(() => socket.resetAndDestroy(), 50);
+      const ports = [await openPort(), await openPort(reset)];
+      expect(await ask(ports, STAY)).toEqual({
+        status: 'down',
+        reason: 'reset',
+        detail: `127.0.0.1:${ports[1]}: reset within 200ms of the handshake`,
+      });
+      expect(await ask(ports)).toMatchObject({ status: 'up' });
+      expect(await ask(ports, { ...STAY, require: 'any' })).toMatchObject({ status: 'up' });
+    });
+
+    test('is up when the other end greets, and closes in order', async () => {
+      const port = await openPort((socket) => socket.end('220 welcome\r\n'));
+      const { status, detail } = await ask([port], STAY);
+      expect(detail).toContain(`127.0.0.1:${port} open, and closed in order by the other end in`);
+      expect(status).toBe('up');
+    });
+
+    test('is down where the attempt is too short for it', async () => {
+      const port = await openPort();
+      expect(await ask([port], { stayMs: 5000 }, AbortSignal.timeout(200))).toEqual({
+        status: 'down',
+        reason: 'timeout',
+        detail: `127.0.0.1:${port}: not open for 5s within --timeout`,
+      });
+    });
   });
 });
