@@ -61,6 +61,17 @@ async function bench() {
     const folder = mkdtempSync(path.join(tmpdir(), 'anycast-ha-matrix-'));
     chmodSync(folder, 0o755); // daemons give up root
     const network = new Network(`${process.pid}`);
+    const remove = async () => {
+      await network.down();
+      if (values.keep) console.error(`${speaker}: ${folder}`);
+      else rmSync(folder, { recursive: true, force: true });
+    };
+    /** @param {NodeJS.Signals} signal */
+    const leave = (signal) => {
+      console.error(`${signal}: cleaning up`);
+      void remove().finally(() => process.exit(130));
+    };
+    process.once('SIGINT', leave).once('SIGTERM', leave);
     try {
       await network.up();
       await new Routing(network, folder).start(speaker);
@@ -78,9 +89,8 @@ async function bench() {
         }
       }
     } finally {
-      await network.down();
-      if (values.keep) console.error(`${speaker}: ${folder}`);
-      else rmSync(folder, { recursive: true, force: true });
+      process.off('SIGINT', leave).off('SIGTERM', leave);
+      await remove();
     }
   }
   console.log(renderMatrix(runs));

@@ -32,6 +32,8 @@ import { NODES, SERVICE } from './network.mjs';
  * @property {Record<string, readonly string[]>} sockets of the service on the near node, before, in
  *   both halves of the drain, and behind it
  * @property {string} said what ha-suspend said
+ * @property {Record<'suspend' | 'resume', readonly number[]>} reroutesMs when the router changed its
+ *   way, in ms since the part began
  * @property {number} load of the machine at the beginning
  *
  * @typedef {object} Setting
@@ -131,13 +133,14 @@ export class Play {
         parts.map(([part, fromMs, toMs]) => [part, countOf(questions, fromMs, toMs)]),
       ),
     ]);
-    return {
-      streams: Object.fromEntries(streams),
-      events: this.#events(suspendMs),
-      sockets,
-      said,
-      load,
+    const events = this.#events(suspendMs);
+    const changes = events.flatMap((it) => /^(\d+) router: (?:192|2001)/.exec(it)?.[1] ?? []);
+    const backMs = resumeMs - suspendMs;
+    const reroutesMs = {
+      suspend: changes.map(Number).filter((ms) => ms < backMs),
+      resume: changes.map((ms) => Number(ms) - backMs).filter((ms) => ms >= 0),
     };
+    return { streams: Object.fromEntries(streams), events, reroutesMs, sockets, said, load };
   }
 
   /**

@@ -8,11 +8,15 @@
  * @property {string} [error]
  */
 
+/** What a connection may take on a machine that is busy. */
+const UNDER_WAY_MS = 50;
+
 const STREAMS = ['udp v4', 'udp v6', 'tcp v4', 'tcp v6'];
 
 /**
  * A line for each service and routing daemon, a column for each stream: lost while leaving +
- * returning, in each run; before it, in brackets, what was lost in the four seconds before.
+ * returning, in each run, with a star where all of it were TCP connections that were under way when
+ * the router changed its way, which no node can help; before it, in brackets, what was lost in the four seconds before.
  *
  * @param {readonly Run[]} runs
  */
@@ -44,7 +48,15 @@ export function renderMatrix(runs) {
 function cell({ played }, stream) {
   const counts = played?.streams[stream];
   if (counts === undefined) return played === undefined ? '?' : '-';
-  const { calm, suspend, resume } = counts;
+  const { calm } = counts;
   const own = calm.lostAtMs.length === 0 ? '' : `(${calm.lostAtMs.length})`;
-  return `${own}${suspend.lostAtMs.length}+${resume.lostAtMs.length}`;
+  const parts = /** @type {const} */ (['suspend', 'resume']).map((part) => {
+    const { lostAtMs } = counts[part];
+    const reroutesMs = played?.reroutesMs[part] ?? [];
+    const crossed = (/** @type {number} */ ms) =>
+      reroutesMs.some((changeMs) => ms <= changeMs && changeMs - ms < UNDER_WAY_MS);
+    const isTorn = stream.startsWith('tcp') && lostAtMs.length > 0 && lostAtMs.every(crossed);
+    return `${lostAtMs.length}${isTorn ? '*' : ''}`;
+  });
+  return `${own}${parts.join('+')}`;
 }
