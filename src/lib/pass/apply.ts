@@ -1,6 +1,7 @@
 import { addressLabel, withoutReturns, type Change } from '../advertise/advertiser.ts';
 import type { ServiceAddress } from '../state/instance-state.ts';
-import { drainAfter, drainDropped, preparesDrain } from './drain.ts';
+import { drainDropped } from './drain.ts';
+import { drainAfter, preparesDrain } from './plan-drains.ts';
 import type { Applied, Plan } from './facts.ts';
 import { KernelError } from '../system/errors.ts';
 import type { PassPorts } from './ports.ts';

@@ -1,7 +1,7 @@
 import { type InstanceState, type ServiceAddress, initialHealth } from '../state/instance-state.ts';
 import type { Moment } from '../system/clock.ts';
 import type { Outcome } from './facts.ts';
-import { preparesDrain } from './drain.ts';
+import { preparesDrain } from './plan-drains.ts';
 import { estimateInterval } from './lease.ts';
 import { passDeadlineMs } from './ports.ts';
 

@@ -7,7 +7,7 @@ import { StateError } from '../system/errors.ts';
 import { applyChanges } from './apply.ts';
 import { describeVerdict, probeWithAttempts } from './attempts.ts';
 import { gatherFacts, addressesThere, type Applied, type Outcome, type Plan } from './facts.ts';
-import { drainAdvice } from './drain.ts';
+import { drainAdvice } from './plan-drains.ts';
 import { leaseAdvice, leaseStart } from './lease.ts';
 import { certainInterval, isAdvertising, nextState } from './next-state.ts';
 import { gaveUpAll, releaseAddresses, takeOwnership } from './ownership.ts';

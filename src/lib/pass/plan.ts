@@ -1,7 +1,8 @@
 import type { Change, KernelView } from '../advertise/advertiser.ts';
 import type { ServiceAddress } from '../state/instance-state.ts';
 import { decide } from './decide.ts';
-import { changesForDrains, drainAddress } from './drain.ts';
+import { drainAddress } from './drain.ts';
+import { changesForDrains } from './plan-drains.ts';
 import type { Facts, Plan } from './facts.ts';
 import { isLeaseTooShort, leaseIsDue, leaseStart } from './lease.ts';
 import { certainInterval } from './next-state.ts';
