@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DnsSite } from '../support/dns-site.ts';
+import { start } from '../support/executable.ts';
 import type { Namespace } from '../support/namespace.ts';
 import { RouteSite } from '../support/route-site.ts';
 import { until } from '../support/until.ts';
@@ -15,7 +16,7 @@ async function takeOut(namespace: Namespace, file: string): Promise<void> {
   await namespace.exec('/sbin/ip', ['-force', '-batch', file]);
 }
 
-/** All that the kernel has, but for what changes by itself. */
+/** All that the kernel has, but for what changes by itself, or comes with the drain interface. */
 async function everything(namespace: Namespace): Promise<readonly string[]> {
   const shown = await Promise.all(
     ['-o address show', '-4 route show table all', '-6 route show table all'].map((line) =>
@@ -26,7 +27,7 @@ async function everything(namespace: Namespace): Promise<readonly string[]> {
     .join('')
     .split('\n')
     .map((line) => line.replace(/(?:valid_lft|preferred_lft|expires) \S+/g, '').trim())
-    .filter((line) => line !== '')
+    .filter((line) => line !== '' && !/fe80:|multicast ff00::/.test(line))
     .sort();
 }
 
@@ -68,7 +69,7 @@ describe('of addresses, the file that takes an instance out', () => {
   test('ends the drain, and is empty when that is over', async () => {
     const before = await everything(site.namespace);
     await site.advertise(BOTH);
-    const long = await site.startProbe([...BOTH, '--withdraw', '--drain', '10m']);
+    const long = await site.startProbe([...BOTH, '--withdraw', '--drain', '30s']);
     // --withdraw gives the addresses up: another instance may have them by now.
     await until('the empty file', () => readFileSync(file('dns-probe'), 'utf8') === '');
     expect(await site.drained()).toHaveLength(2);
@@ -76,14 +77,15 @@ describe('of addresses, the file that takes an instance out', () => {
     await long.finished;
 
     await site.advertise(BOTH);
-    const pass = await site.startProbe([...BOTH, '--drain', '10m', '--server', '203.0.113.77']);
-    await until('the lock', () => site.stateFiles().includes('dns-probe.lock'));
-    pass.signal('SIGTERM');
-    await until('the drain', async () => (await site.drained()).length === 2);
+    const suspend = await start('ha-suspend', site.args(['dns-probe', '--drain', '20s']), {
+      namespace: site.namespace,
+    });
+    await until('the move', async () => Object.keys(await site.moved()).length === 2);
+    expect(await site.drained()).toHaveLength(2);
     await takeOut(site.namespace, file('dns-probe'));
     expect(await everything(site.namespace)).toEqual(before);
-    pass.signal('SIGTERM');
-    await pass.finished;
+    suspend.signal('SIGINT'); // there is nothing to wait for
+    await suspend.finished;
     expect(readFileSync(file('dns-probe'), 'utf8')).toBe('');
   });
 
