@@ -13,12 +13,13 @@ const HELP = `Usage: scripts/bench failover [OPTION...]
 
 Breaks a service node in every way, and counts the queries that a client loses: one per 10 ms over
 UDP and one per 100 ms over TCP, for IPv4 and IPv6 each. Prints a table (median, least and most of
-the runs). Needs root. All of it takes three quarters of an hour on two cores with nothing else to
-do; two labs are up at a time, and four for the scenario that flaps, which only counts.
+the runs). Needs root, and beyond what the tests do, keepalived. The rows of OSPF take three quarters
+of an hour on two cores with nothing else to do; two labs are up at a time, and four for the scenario
+that flaps, which only counts.
 
   --runs N        of each row (default: 5; 2.2 times as many where Unbound is killed, external
                   routes and FRR's timers)
-  --only TEXT     rows whose description contains it (repeatable: all of them)
+  --only TEXT     rows whose description contains it (repeatable: all of them), as bgp or isis
   --list          print the descriptions of the rows, and end
   --labs N        that are up at a time (default: 2)
   --output FILE   append each run to it, as a line of JSON
@@ -39,7 +40,7 @@ slower timers the loop stands for all that withdraws without a drain.
 
 exabgp speaks BGP by itself, and its healthcheck has "--withdraw-on-down" in all rows but the one
 that leaves with a longer path: a worse metric is no reason for routers of another AS to turn away.
-Taken out, it finds the file of "--disable". "One interval" of it is 5 s by default.
+Taken out, it finds the file of "--disable". Its interval is 5 s where nothing is said.
 
 A run that fails is played once more in a new lab; if that fails too, the table says so.
 `;

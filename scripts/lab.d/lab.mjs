@@ -167,6 +167,9 @@ export class Lab {
       for (const family of ['-4', '-6']) {
         await this.exec(role, 'ip', [family, 'route', 'flush', 'table', 'local', 'proto', '120']);
       }
+      // Not there before the first planned withdrawal.
+      const namespace = namespaceOf(this.name, role);
+      await run('ip', ['-n', namespace, 'address', 'flush', 'dev', 'ha-drain']);
     }
   }
 

@@ -145,14 +145,16 @@ export const SCENARIOS = {
     title: 'node dies, its link stays up',
     play: async ({ lab }, fault) => {
       fault();
-      const drop = ['input', 'output'].map(
-        (hook) => `chain ${hook} { type filter hook ${hook} priority 0; policy drop; };`,
+      // At the device, for IS-IS is no IP.
+      const drop = ['ingress', 'egress'].map(
+        (hook) =>
+          `chain ${hook} { type filter hook ${hook} device bond0 priority 0; policy drop; };`,
       );
-      await lab.exec('near', 'nft', [`table inet cut { ${drop.join(' ')} }`]);
+      await lab.exec('near', 'nft', [`table netdev cut { ${drop.join(' ')} }`]);
       await takenOver(lab);
     },
     restore: async ({ lab }) => {
-      await lab.exec('near', 'nft', ['delete', 'table', 'inet', 'cut']);
+      await lab.exec('near', 'nft', ['delete', 'table', 'netdev', 'cut']);
     },
   },
   link: {

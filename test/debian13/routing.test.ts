@@ -21,6 +21,9 @@ const [SERVICE, ROUTE] = [
   ['192.0.2.153', '2001:db8:ffff:b000::153'],
 ] as const;
 
+/** What the router shows of an address that is a last resort, and the commands that have it do so. */
+type LastResort = readonly [sign: RegExp, ...commands: string[]];
+
 /** What router.conf says of a node with BIRD. */
 const NO_AUTHENTICATION =
   'no ipv6 ospf6 authentication key-id 1 hash-algo hmac-sha-256 key change-me';
@@ -43,11 +46,14 @@ describe.each(RELEASES)('on $name', ({ create }) => {
       'netns add router',
       'link add bond0 type veth peer name node0 netns router',
       'link add tun0 type veth peer name tun1',
+      'link add ha-drain type veth peer name ha-drain-p',
       'address add 198.51.100.2/30 dev bond0',
       'address add 2001:db8:ffff:1000::2/64 dev bond0 nodad',
       'link set bond0 up',
       'link set tun0 up',
       'link set tun1 up',
+      'link set ha-drain up',
+      'link set ha-drain-p up',
       '-n router link set lo up',
       '-n router address add 198.51.100.1/30 dev node0',
       '-n router address add 2001:db8:ffff:1000::1/64 dev node0 nodad',
@@ -100,17 +106,59 @@ describe.each(RELEASES)('on $name', ({ create }) => {
     );
   }
 
+  /**
+   * Moves the service addresses to ha-drain, until the router shows that it heard of it for both
+   * families, and back.
+   */
+  async function untilLastResort([sign, ...commands]: LastResort): Promise<void> {
+    const move = async (from: string, to: string): Promise<void> => {
+      for (const address of SERVICE) {
+        await machine.must('ip', 'address', 'delete', address, 'dev', from);
+        await machine.must('ip', 'address', 'add', address, 'dev', to);
+      }
+    };
+    await move('lo', 'ha-drain');
+    try {
+      await until(
+        'a last resort, by IPv4 and IPv6',
+        async () => {
+          const lines = commands.flatMap((command) => ['-c', command]);
+          const shown = await machine.must('vtysh', '-N', 'router', ...lines);
+          return (shown.match(sign) ?? []).length === SERVICE.length;
+        },
+        { timeoutMs: 30_000, everyMs: 200 },
+      );
+    } finally {
+      await move('ha-drain', 'lo');
+    }
+  }
+
+  const BY_OSPF: LastResort = [
+    /Metric: 60000/g,
+    'show ip ospf database external 192.0.2.1',
+    'show ipv6 ospf6 database as-external detail',
+  ];
+  const BY_BGP: LastResort = [
+    /Community: graceful-shutdown/g,
+    'show bgp ipv4 unicast 192.0.2.1/32',
+    'show bgp ipv6 unicast 2001:db8::1/128',
+  ];
+
   test.each([
-    ['frr/node.conf', SERVICE],
-    ['frr/node-network.conf', SERVICE],
-    ['frr/node-kernel.conf', ROUTE],
-    ['frr/bgp-node.conf', SERVICE],
-    ['frr/isis-node.conf', SERVICE],
-  ] as const)('the router takes what %s announces, and nothing else', async (file, wanted) => {
-    await machine.must('cp', shipped(file), '/etc/frr/frr.conf');
-    await machine.must('systemctl', 'start', 'frr');
-    await untilTaken(wanted);
-  });
+    ['frr/node.conf', SERVICE, BY_OSPF],
+    ['frr/node-network.conf', SERVICE, undefined],
+    ['frr/node-kernel.conf', ROUTE, undefined],
+    ['frr/bgp-node.conf', SERVICE, BY_BGP],
+    ['frr/isis-node.conf', SERVICE, undefined],
+  ] as const)(
+    'the router takes what %s announces, and nothing else',
+    async (file, wanted, sign) => {
+      await machine.must('cp', shipped(file), '/etc/frr/frr.conf');
+      await machine.must('systemctl', 'start', 'frr');
+      await untilTaken(wanted);
+      if (sign !== undefined) await untilLastResort(sign);
+    },
+  );
 
   test('the router takes what bird/node.conf announces, without authentication of OSPFv3', async () => {
     await machine.must('cp', shipped('bird/node.conf'), '/etc/bird/bird.conf');
@@ -118,12 +166,14 @@ describe.each(RELEASES)('on $name', ({ create }) => {
     await machine.must('vtysh', '-N', 'router', ...node0, '-c', NO_AUTHENTICATION);
     await machine.must('systemctl', 'start', 'bird');
     await untilTaken(SERVICE);
+    await untilLastResort(BY_OSPF);
   });
 
   test('the router takes what bird/bgp-node.conf announces', async () => {
     await machine.must('cp', shipped('bird/bgp-node.conf'), '/etc/bird/bird.conf');
     await machine.must('systemctl', 'start', 'bird');
     await untilTaken(SERVICE);
+    await untilLastResort(BY_BGP);
   });
 
   test('every file is tried that does not say itself that it is untested', () => {

@@ -60,3 +60,20 @@ describe('with BFD', () => {
     TIMEOUT_MS,
   );
 });
+
+describe('with exabgp on the nodes', () => {
+  useSite('exabgp');
+
+  test(
+    'its healthcheck announces, and withdraws when Unbound is killed',
+    async () => {
+      const every = ['--withdraw-on-down', '--interval', '1', '--rise', '1', '--fall', '1'];
+      await lab.change({ ...lab.options, method: 'exabgp', probe: every });
+      lab.resolver.near.signal('SIGKILL');
+      await until('all go to the far node', () => lab.allGoTo('far'));
+      await lab.resolver.near.start();
+      await lab.awaitSteady();
+    },
+    TIMEOUT_MS,
+  );
+});

@@ -91,6 +91,7 @@ test('an address that moves to ha-drain is announced as before, and withdrawn wh
   await lab.change({ ...lab.options, method: 'none' });
   const lost = await leastLostByHand(lab, {
     halfSeconds: 3,
+    quietSeconds: 2,
     meanwhile: async () => {
       await sleep(2000);
       expect(await announcedHosts()).toEqual(SERVICES);

@@ -64,7 +64,8 @@ export async function expectLastResort(lab: Lab): Promise<void> {
     throw new Error(found.join('; '));
   };
   const lost = await leastLostByHand(lab, {
-    halfSeconds: 4,
+    halfSeconds: 3,
+    quietSeconds: 1,
     meanwhile: () => until('a last resort', both('graceful-shutdown, 0')),
     afterwards: () => until('it is withdrawn', both('nothing')),
   });

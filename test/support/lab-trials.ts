@@ -108,6 +108,8 @@ export async function routesTo(lab: Lab, { v4, v6 }: Both<string>): Promise<stri
 interface MoveByHand {
   /** Half of the drain. */
   readonly halfSeconds: number;
+  /** How long the routers are left alone before. */
+  readonly quietSeconds: number;
   /** While the addresses stand on ha-drain. */
   readonly meanwhile: () => Promise<void>;
   /** When they are gone, and the node answers still. */
@@ -124,8 +126,7 @@ export async function leastLostByHand(lab: Lab, move: MoveByHand): Promise<Both<
   await advertise(lab, 'far');
   return least(async () => {
     await lab.awaitSteady();
-    // Longer than OSPF waits between two LSAs (MinLSInterval, RFC 2328 appendix B).
-    await sleep(5500);
+    await sleep(move.quietSeconds * 1000);
     const before = await lab.circled();
     const measured = await measure(lab, async (fault) => {
       fault();

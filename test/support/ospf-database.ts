@@ -59,6 +59,8 @@ export async function expectLastResort(lab: Lab, halfSeconds: number): Promise<v
   };
   const lost = await leastLostByHand(lab, {
     halfSeconds,
+    // Longer than OSPF waits between two LSAs (MinLSInterval, RFC 2328 appendix B).
+    quietSeconds: 5.5,
     meanwhile: () => until('a last resort', async () => (await metrics()) === '60000 60000'),
     afterwards: () => until('it is withdrawn', async () => (await metrics()) === ' '),
   });
