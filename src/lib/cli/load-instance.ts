@@ -75,7 +75,7 @@ export function loadInstance<Table extends OptionTable, ProbeOptions>(
   const instance = values.instance ?? defaultInstance(program.name, from.path, route);
   const advice = inFile(from.path, () => {
     checkDecision(values);
-    return checkTargets(prepared?.targets ?? [], places);
+    return [...(prepared?.advice ?? []), ...checkTargets(prepared?.targets ?? [], places)];
   });
   return {
     options: passOptions(values, { instance, source: from.path, places, advice }),
