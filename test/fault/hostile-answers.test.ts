@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { DnsFrameReader } from '../../src/lib/probe/dns/dns-frame-reader.ts';
 import { judgeReply } from '../../src/lib/probe/dns/dns-judge.ts';
 import { encodeQuery } from '../../src/lib/probe/dns/dns-query.ts';
+import { formatRecords } from '../../src/lib/probe/dns/dns-record.ts';
 import { readReply } from '../../src/lib/probe/dns/dns-reply.ts';
 import { judge } from '../../src/lib/probe/exec/exec-probe.ts';
 import { exchangeHttp } from '../../src/lib/probe/http-exchange.ts';
@@ -142,7 +143,14 @@ function dnsVerdict(message: Buffer): string {
       refuseStale: true,
       maxLatencyMs: 1,
     },
-    { label: 'x', askedType: 1, askedClass: 1, tookMs: 1, remark: '' },
+    {
+      label: 'x',
+      askedType: 1,
+      askedClass: 1,
+      tookMs: 1,
+      texts: formatRecords(reading.reply.answers),
+      remark: '',
+    },
   );
   return verdict.status;
 }

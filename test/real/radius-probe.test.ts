@@ -102,6 +102,42 @@ describe('one question', () => {
     expect(await outcomeOf(...wrong, '--expect', 'any')).toMatchObject({ exitCode: 0 });
   });
 
+  test('a login by CHAP is accepted with the right password only', async () => {
+    const chap = [...login, '--auth', 'chap', '--password-file'];
+    expect(await outcomeOf(...chap, password)).toEqual({
+      exitCode: 0,
+      stdout: 'up: Access-Request to 127.0.0.1:1812: Access-Accept "Welcome"\n',
+      stderr: '',
+    });
+    expect(await outcomeOf(...chap, otherSecret)).toMatchObject({ exitCode: 2 });
+  });
+
+  test('a policy that wants attributes accepts a login that has them', async () => {
+    const wired = ['--mode', 'auth', '--secret-file', loginSecret, '--user', 'wired'];
+    const without = await outcomeOf(...wired, '--password-file', password);
+    expect(without.exitCode).toBe(2);
+    expect(without.stdout).toMatch(/^down \(rejected\): /);
+    const port = [
+      '--attribute',
+      'NAS-Port-Type=Ethernet',
+      '--attribute',
+      'NAS-IP-Address=192.0.2.1',
+    ];
+    expect(await outcomeOf(...wired, '--password-file', password, ...port)).toMatchObject({
+      exitCode: 0,
+      stderr: '',
+    });
+  });
+
+  test('a secret with the carriage return of its file is told from silence', async () => {
+    const windows = secretFile('windows', 'foobar\r\n');
+    const { exitCode, stdout } = await outcomeOf(...STATUS.slice(0, 2), '--secret-file', windows);
+    expect(exitCode).toBe(2);
+    expect(stdout).toContain(
+      '(the secret ends with a carriage return: was its file written with CRLF?)',
+    );
+  });
+
   test('a login that is challenged was answered, and is no accept', async () => {
     const args = ['--mode', 'auth', '--secret-file', loginSecret, '--user', 'token'];
     const challenged = await outcomeOf(...args, '--password-file', password);

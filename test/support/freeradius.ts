@@ -12,7 +12,8 @@ export const PASSWORD = 'right horse';
 
 /**
  * A small server around the examples: the status server on port 18121 as it is shipped, logins on
- * 1812 and accounting on 1813, with one user `probe`, and one user `token` who is challenged.
+ * 1812 and accounting on 1813, with one user `probe`, one user
+ * `token` who is challenged, and one user `wired` whom a policy takes from an Ethernet port only.
  *
  * @param signed whether the site uses the example that adds a Message-Authenticator
  */
@@ -50,6 +51,8 @@ modules {
 	}
 	pap {
 	}
+	chap {
+	}
 	detail {
 		filename = ${folder}/detail
 	}
@@ -69,12 +72,16 @@ server default {
 		port = 1813
 	}
 	authorize {
+		chap
 		files
 		pap
 	}
 	authenticate {
 		Auth-Type PAP {
 			pap
+		}
+		Auth-Type CHAP {
+			chap
 		}
 		Auth-Type Challenge {
 			update reply {
@@ -105,6 +112,8 @@ $INCLUDE ${folder}/viewpoint
 const USERS = `
 probe	Cleartext-Password := "${PASSWORD}"
 	Reply-Message = "Welcome"
+
+wired	Cleartext-Password := "${PASSWORD}", NAS-Port-Type == Ethernet, NAS-IP-Address == 192.0.2.1
 
 token	Auth-Type := Challenge
 `;

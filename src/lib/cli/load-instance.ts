@@ -78,7 +78,11 @@ export function loadInstance<Table extends OptionTable, ProbeOptions>(
   const instance = values.instance ?? defaultInstance(program.name, from.path, route);
   const advice = inFile(from.path, () => {
     checkDecision(values);
-    return [...longDrain(values), ...checkTargets(prepared?.targets ?? [], places)];
+    return [
+      ...longDrain(values),
+      ...(prepared?.advice ?? []),
+      ...checkTargets(prepared?.targets ?? [], places),
+    ];
   });
   return {
     options: passOptions(values, {

@@ -38,10 +38,18 @@ export interface Example {
   readonly meaning: string;
 }
 
+/** Something doubtful, and the name by which it is remembered as told. */
+export interface Advice {
+  readonly key: string;
+  readonly message: string;
+}
+
 export interface Prepared<ProbeOptions> {
   readonly options: ProbeOptions;
   /** The addresses it will ask: none may be a service address, and all should be local. */
   readonly targets: readonly IpAddress[];
+  /** What is doubtful about the options; told once. */
+  readonly advice?: readonly Advice[];
   /** The route it manages, for a program that manages a route in place of addresses. */
   readonly route?: HostRoute;
 }

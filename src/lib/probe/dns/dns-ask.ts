@@ -4,6 +4,7 @@ import { fetchReply, type Asked, type DnsQuestion } from './dns-fetch.ts';
 import { judgeReply } from './dns-judge.ts';
 import { instantiateName } from './dns-name.ts';
 import { encodeQuery } from './dns-query.ts';
+import type { DnsReply } from './dns-reply.ts';
 import { down, type ProbeContext, type Verdict } from '../probe.ts';
 import { verdictOfSocketError } from '../socket-fault.ts';
 
@@ -26,6 +27,7 @@ export async function askDns(question: DnsQuestion, context: ProbeContext): Prom
   if (fetched.reply === undefined) return { verdict: fetched.verdict, tookMs: undefined };
 
   const { reply, tookMs, remark } = fetched;
+  const texts = expected.answerPattern === undefined ? [] : await textsOf(reply);
   const verdict = reply.truncated
     ? down('truncated', `${label}: truncated, even over TCP`)
     : judgeReply(reply, expected, {
@@ -33,9 +35,16 @@ export async function askDns(question: DnsQuestion, context: ProbeContext): Prom
         askedType: query.type,
         askedClass: style.class,
         tookMs,
+        texts,
         remark,
       });
   return { verdict, tookMs };
+}
+
+/** What nobody asked to match is not decoded, and what decodes it is not even evaluated. */
+async function textsOf({ answers }: DnsReply): Promise<readonly string[]> {
+  const { formatRecords } = await import('./dns-record.ts');
+  return formatRecords(answers);
 }
 
 function prepare(question: DnsQuestion, context: ProbeContext): Asked {

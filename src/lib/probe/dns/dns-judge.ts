@@ -1,5 +1,5 @@
 import { extendedErrorName, RCODES, rcodeName, STALE_ERRORS, TYPE_ANY } from './dns-numbers.ts';
-import { formatRecords, type DnsRecord } from './dns-record.ts';
+import type { DnsRecord } from './dns-record.ts';
 import type { DnsReply, ExtendedError } from './dns-reply.ts';
 import { printable } from '../printable.ts';
 import { down, up, type Verdict } from '../probe.ts';
@@ -27,6 +27,8 @@ export interface Circumstances {
   readonly askedType: number;
   readonly askedClass: number;
   readonly tookMs: number;
+  /** The records of the answer as they are matched; needed only where a pattern is expected. */
+  readonly texts: readonly string[];
   /** Put behind the time, such as ` over TCP`. */
   readonly remark: string;
 }
@@ -43,7 +45,7 @@ const SHOWN_ERRORS = 3;
 export function judgeReply(
   reply: DnsReply,
   expected: DnsExpectation,
-  { label, askedType, askedClass, tookMs, remark }: Circumstances,
+  { label, askedType, askedClass, tookMs, texts, remark }: Circumstances,
 ): Verdict {
   const time = `${tookMs === 0 ? 'under 1' : tookMs} ms${remark}${formatErrors(reply.extendedErrors)}`;
   const rcode = rcodeName(reply.rcode);
@@ -64,7 +66,6 @@ export function judgeReply(
 
   const { answerPattern } = expected;
   if (answerPattern !== undefined) {
-    const texts = formatRecords(reply.answers);
     if (!texts.some((text) => answerPattern.test(text))) {
       return down('wrong-answer', `${seen}, none matches ${String(answerPattern)}${show(texts)}`);
     }

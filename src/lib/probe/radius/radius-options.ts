@@ -1,8 +1,9 @@
-import type { RadiusProbeOptions } from './radius-probe.ts';
+import { radiusAttribute, type GivenAttribute } from './radius-attribute.ts';
+import { endsWithCarriageReturn, type RadiusProbeOptions } from './radius-probe.ts';
 import type { RadiusQuestion } from './radius-request.ts';
 import { ConfigurationError, UsageError } from '../../system/errors.ts';
-import { optional, value, type Values, type ValueParser } from '../../options/option.ts';
-import type { Prepared } from '../probe-program.ts';
+import { list, optional, value, type Values, type ValueParser } from '../../options/option.ts';
+import type { Advice, Prepared } from '../probe-program.ts';
 import { readSecretFile } from '../../options/secret-file.ts';
 import { endpoint, file, oneOf, text } from '../../options/value-parsers.ts';
 
@@ -41,6 +42,14 @@ export const radiusOptions = {
   'password-file': optional(file, {
     describe: 'File with the password for mode auth; others must not be able to read it.',
   }),
+  auth: optional(oneOf('pap', 'chap'), {
+    describe: 'How mode auth sends the password; chap needs a server that knows it in clear.',
+    defaultNote: 'pap',
+  }),
+  attribute: list(radiusAttribute, {
+    describe:
+      'Attribute to send along, by its name in RFC 2865, 2866 or 2869: NAS-Port-Type=Ethernet, NAS-IP-Address=192.0.2.1, Calling-Station-Id=probe; bytes as 0x0a0b. Repeatable.',
+  }),
   expect: value(oneOf('accept', 'reject', 'any'), {
     default: 'accept',
     describe: 'The answer that means up in mode auth; any: a Challenge too.',
@@ -66,35 +75,59 @@ export function prepareRadius(values: Values<typeof radiusOptions>): Prepared<Ra
   const secretFile = values['secret-file'];
   if (secretFile === undefined) throw new UsageError('--secret-file is missing');
   const demand = values['require-message-authenticator'];
+  const secret = readSecretFile('--secret-file', secretFile);
+  refuseTooMuch(values.attribute);
 
   return {
     options: {
       server: { ...server, port: server.port === 0 ? DEFAULT_PORTS[mode] : server.port },
       question: questionOf(values),
-      secret: readSecretFile('--secret-file', secretFile),
+      secret,
       expect: values.expect,
       requireMessageAuthenticator: demand === 'auto' ? mode === 'auth' : demand === 'yes',
       nasIdentifier: values['nas-identifier'],
+      attributes: values.attribute,
     },
     targets: [server.address],
+    advice: endsWithCarriageReturn(secret) ? [carriageReturn(secretFile)] : [],
   };
 }
 
 function questionOf(values: Values<typeof radiusOptions>): RadiusQuestion {
-  const { mode, user } = values;
+  const { mode, user, auth } = values;
   const passwordFile = values['password-file'];
   if (mode === 'auth') {
     if (user === undefined) throw new UsageError('--user is missing: --mode auth needs it');
     if (passwordFile === undefined) {
       throw new UsageError('--password-file is missing: --mode auth needs it');
     }
-    return { mode, user, password: readPassword(passwordFile) };
+    return { mode, user, password: readPassword(passwordFile), auth: auth ?? 'pap' };
   }
   if (passwordFile !== undefined) throw new UsageError('--password-file is for --mode auth only');
+  if (auth !== undefined) throw new UsageError('--auth is for --mode auth only');
   if (values.expect !== 'accept') throw new UsageError('--expect is for --mode auth only');
   if (mode === 'accounting') return { mode, user };
   if (user !== undefined) throw new UsageError('--user is for --mode auth and accounting only');
   return { mode };
+}
+
+/** What all attributes may come to, so that ours have room (RFC 2865 section 3). */
+const MOST_ATTRIBUTE_BYTES = 3072;
+
+function refuseTooMuch(attributes: readonly GivenAttribute[]): void {
+  const bytes = attributes.reduce((sum, [, { length }]) => sum + 2 + length, 0);
+  if (bytes > MOST_ATTRIBUTE_BYTES) {
+    throw new UsageError(
+      `--attribute: together they are longer than ${MOST_ATTRIBUTE_BYTES} bytes`,
+    );
+  }
+}
+
+function carriageReturn(path: string): Advice {
+  return {
+    key: `carriage-return ${path}`,
+    message: `--secret-file: the secret in ${path} ends with a carriage return, which is part of it: if the file was written with CRLF, make it anew without`,
+  };
 }
 
 function readPassword(path: string): string {

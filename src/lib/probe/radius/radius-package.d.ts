@@ -12,6 +12,10 @@ declare module 'radius' {
   }
 
   interface Radius {
+    /** To be called before an attribute is looked up. */
+    load_dictionaries(): void;
+    attr_name_to_id(name: string): string | undefined;
+    attr_id_to_name(id: number): string | undefined;
     encode(args: EncodeArguments): Buffer;
     /** MD5 of the packet and the secret. */
     calculate_packet_checksum(packet: Buffer, secret: Buffer): Buffer;

@@ -7,6 +7,7 @@ import {
   type Expectation,
   type Stranger,
 } from './radius-answer.ts';
+import type { GivenAttribute } from './radius-attribute.ts';
 import { radiusRequest, type RadiusQuestion } from './radius-request.ts';
 import { verdictOfSocketError } from '../socket-fault.ts';
 import { askOverUdp, type Peer } from '../udp-exchange.ts';
@@ -21,6 +22,8 @@ export interface RadiusProbeOptions {
   readonly requireMessageAuthenticator: boolean;
   /** What the server knows us as, 1 to 253 bytes. */
   readonly nasIdentifier: string;
+  /** Sent along, in their order. */
+  readonly attributes: readonly GivenAttribute[];
 }
 
 const QUESTION_NAMES = {
@@ -30,8 +33,7 @@ const QUESTION_NAMES = {
 } as const;
 
 /**
- * Asks a RADIUS server once over UDP: for its status (RFC 5997), to log a user in with PAP
- * (RFC 2865), or to account for a session (RFC 2866).
+ * Asks a RADIUS server once over UDP: for its status (RFC 5997), to log a user in (RFC 2865), or to account for a session (RFC 2866).
  *
  * A datagram that is not this server's answer to this request is ignored, whoever sent it. A
  * server drops what it cannot authenticate, so a wrong secret is silence as well: the detail says
@@ -45,7 +47,7 @@ export const probeRadius: Probe<RadiusProbeOptions> = async (options, { signal, 
     codes: expectedCodes(question.mode, options.expect),
     messageAuthenticator: options.requireMessageAuthenticator,
   };
-  const request = radiusRequest(question, secret, options.nasIdentifier);
+  const request = radiusRequest(question, secret, options.nasIdentifier, options.attributes);
   const strangers: Stranger[] = [];
 
   log.step(`${target}: identifier ${request.identifier}, ${request.packet.length} bytes`);
@@ -71,14 +73,32 @@ export const probeRadius: Probe<RadiusProbeOptions> = async (options, { signal, 
     case 'failed':
       return verdictOfSocketError(outcome.error, target);
     case 'aborted':
-      return down('timeout', `${target}: no answer in time${silenceHint(strangers)}`);
+      return down('timeout', `${target}: no answer in time${silenceHint(strangers, options)}`);
   }
 };
 
-function silenceHint(strangers: readonly Stranger[]): string {
+/** What else looks like a server that hangs. */
+function silenceHint(
+  strangers: readonly Stranger[],
+  { question, secret }: Pick<RadiusProbeOptions, 'question' | 'secret'>,
+): string {
   const [first] = strangers;
-  if (first === undefined) return ' (a wrong secret looks the same)';
+  if (endsWithCarriageReturn(secret)) {
+    return ' (the secret ends with a carriage return: was its file written with CRLF?)';
+  }
+  if (first === undefined) {
+    const delayed =
+      question.mode === 'auth'
+        ? ', and so does a reject that FreeRADIUS delays by its reject_delay, 1 s by default: see --timeout'
+        : '';
+    return ` (a wrong secret looks the same${delayed})`;
+  }
   const count = strangers.length === 1 ? '1 datagram was' : `${strangers.length} datagrams were`;
   const why = first === 'a wrong authenticator' ? `${first}: is the secret right?` : first;
   return ` (${count} ignored, the first for ${why})`;
+}
+
+/** Of a file that ends with CRLF one newline is taken off: the other half of it is left. */
+export function endsWithCarriageReturn(secret: Buffer): boolean {
+  return secret.at(-1) === 0x0d;
 }

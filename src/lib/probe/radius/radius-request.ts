@@ -1,11 +1,19 @@
+import { createHash } from 'node:crypto';
 import radius from 'radius';
 import { randomBytes } from '../../system/random.ts';
+import type { GivenAttribute } from './radius-attribute.ts';
 import { AUTHENTICATOR_START, AUTHENTICATOR_END, HEADER_LENGTH } from './radius-wire.ts';
 
 /** The question, by what it asks of the server. */
 export type RadiusQuestion =
   | { readonly mode: 'status' }
-  | { readonly mode: 'auth'; readonly user: string; readonly password: string }
+  | {
+      readonly mode: 'auth';
+      readonly user: string;
+      readonly password: string;
+      /** How the password is sent: hidden, or as the answer to a challenge of our own. */
+      readonly auth: 'pap' | 'chap';
+    }
   | { readonly mode: 'accounting'; readonly user: string | undefined };
 
 export interface RadiusRequest {
@@ -32,21 +40,23 @@ const ACCOUNTING_SESSION = 'anycast-ha';
 /**
  * Makes a request with a fresh identifier and a fresh authenticator.
  *
- * Status-Server (RFC 5997) and Access-Request (RFC 2865, PAP) carry a Message-Authenticator as
+ * Status-Server (RFC 5997) and Access-Request (RFC 2865) carry a Message-Authenticator as
  * their first attribute, where a forger's chosen prefix has no room before it (CVE-2024-3596).
  * Accounting-Request (RFC 2866) is authenticated as a whole already.
  *
  * @param secret shared with the server
  * @param nasIdentifier what the server knows us as, 1 to 253 bytes
+ * @param given further attributes
  */
 export function radiusRequest(
   question: RadiusQuestion,
   secret: Buffer,
   nasIdentifier: string,
+  given: readonly GivenAttribute[] = [],
 ): RadiusRequest {
   const random = Buffer.from(randomBytes(17));
   const identifier = random.readUInt8(16);
-  const attributes = attributesOf(question, nasIdentifier);
+  const attributes = [...attributesOf(question, nasIdentifier), ...given];
 
   if (question.mode === 'accounting') {
     const packet = radius.encode({
@@ -79,7 +89,7 @@ function attributesOf(question: RadiusQuestion, nasIdentifier: string): readonly
     case 'status':
       return [nas];
     case 'auth':
-      return [nas, ['User-Name', question.user], ['User-Password', question.password]];
+      return [nas, ['User-Name', question.user], ...passwordOf(question)];
     case 'accounting':
       return [
         nas,
@@ -89,6 +99,21 @@ function attributesOf(question: RadiusQuestion, nasIdentifier: string): readonly
         ...(question.user === undefined ? [] : [['User-Name', question.user] as const]),
       ];
   }
+}
+
+function passwordOf({
+  auth,
+  password,
+}: Extract<RadiusQuestion, { mode: 'auth' }>): readonly Attribute[] {
+  if (auth === 'pap') return [['User-Password', password]];
+  // RFC 2865 sections 5.3 and 5.40: MD5 of identifier, password and challenge.
+  const random = Buffer.from(randomBytes(17));
+  const [identifier, challenge] = [random.subarray(16), random.subarray(0, 16)];
+  const response = createHash('md5').update(identifier).update(password).update(challenge).digest();
+  return [
+    ['CHAP-Password', Buffer.concat([identifier, response])],
+    ['CHAP-Challenge', challenge],
+  ];
 }
 
 function authenticatorOf(packet: Buffer): Buffer {

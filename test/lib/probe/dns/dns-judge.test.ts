@@ -1,7 +1,7 @@
 import { encode } from 'dns-packet';
 import { expect, test } from 'vitest';
 import { judgeReply, type DnsExpectation } from '../../../../src/lib/probe/dns/dns-judge.ts';
-import type { DnsRecord } from '../../../../src/lib/probe/dns/dns-record.ts';
+import { formatRecords, type DnsRecord } from '../../../../src/lib/probe/dns/dns-record.ts';
 import type { DnsReply } from '../../../../src/lib/probe/dns/dns-reply.ts';
 import { PLAIN_EXPECTATION } from '../../../support/dns-asking.ts';
 
@@ -28,6 +28,7 @@ function judge(
   expected: Partial<DnsExpectation> = {},
   asked: { tookMs?: number; askedType?: number; askedClass?: number } = {},
 ): string {
+  const texts = formatRecords(reply.answers ?? [A]);
   const verdict = judgeReply(
     {
       truncated: false,
@@ -38,7 +39,7 @@ function judge(
       ...reply,
     },
     { ...PLAIN_EXPECTATION, ...expected },
-    { label: 'S x. A', askedType: 1, askedClass: 1, tookMs: 3, remark: '', ...asked },
+    { label: 'S x. A', askedType: 1, askedClass: 1, tookMs: 3, texts, remark: '', ...asked },
   );
   return verdict.status === 'up'
     ? `up: ${verdict.detail}`

@@ -36,6 +36,7 @@ async function ask(
       expect: 'accept',
       requireMessageAuthenticator: false,
       nasIdentifier: 'anycast-ha',
+      attributes: [],
       ...options,
     },
     {
@@ -72,7 +73,7 @@ test('a login whose Reject is expected is up, and shows the server’s words', a
     answerTo(request, { code: 3, secret: SECRET, attributes: attribute(18, 'Go away') }),
   ]);
   const { verdict } = await ask(server, {
-    question: { mode: 'auth', user: 'probe', password: 'wrong' },
+    question: { mode: 'auth', user: 'probe', password: 'wrong', auth: 'pap' },
     expect: 'reject',
     requireMessageAuthenticator: true,
   });
@@ -123,6 +124,15 @@ test('silence is down at the timeout, and says that a wrong secret looks the sam
   expect(verdict.detail).toContain('(a wrong secret looks the same)');
 });
 
+test('silence behind a login may be a reject that is delayed', async () => {
+  const server = await serve(() => []);
+  const question = { mode: 'auth', user: 'probe', password: 'wrong', auth: 'pap' } as const;
+  const { verdict } = await ask(server, { question }, 100);
+  expect(verdict.detail).toContain(
+    '(a wrong secret looks the same, and so does a reject that FreeRADIUS delays by its reject_delay, 1 s by default: see --timeout)',
+  );
+});
+
 test('nothing but answers with another secret says how many were ignored, and why', async () => {
   const server = await serve((request) => [
     answerTo(request, { code: 3, secret: 'other' }),
@@ -148,7 +158,7 @@ test('the secret and the password show neither in the verdict nor in the steps',
     server,
     {
       secret: Buffer.from('s3cret'),
-      question: { mode: 'auth', user: 'probe', password: 'pa55word' },
+      question: { mode: 'auth', user: 'probe', password: 'pa55word', auth: 'pap' },
     },
     500,
   );

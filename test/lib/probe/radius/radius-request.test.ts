@@ -32,7 +32,7 @@ function decrypt(packet: Buffer): string {
 
 const SIGNED: readonly (readonly [RadiusQuestion, number])[] = [
   [{ mode: 'status' }, 12],
-  [{ mode: 'auth', user: 'nemo', password: 'arctangent' }, 1],
+  [{ mode: 'auth', user: 'nemo', password: 'arctangent', auth: 'pap' }, 1],
 ];
 
 describe.each(SIGNED)('a %o request', (question, code) => {
@@ -70,7 +70,7 @@ test('the password is hidden as RFC 2865 says, whatever its length', () => {
     .filter((text) => Buffer.byteLength(text) <= 128 && !text.includes('\0'));
   fc.assert(
     fc.property(passwords, (password) => {
-      const packet = make({ mode: 'auth', user: 'nemo', password });
+      const packet = make({ mode: 'auth', user: 'nemo', password, auth: 'pap' });
       expect(decrypt(packet)).toBe(password);
       expect((attributeOf(packet, 2)?.length ?? 1) % 16).toBe(0);
     }),
@@ -98,4 +98,31 @@ describe('an accounting request', () => {
     const packet = make({ mode: 'accounting', user: 'nemo' });
     expect(attributeOf(packet, 1)?.toString()).toBe('nemo');
   });
+});
+
+test('CHAP answers a challenge of its own, as RFC 2865 says', () => {
+  const question = { mode: 'auth', user: 'nemo', password: 'arctangent', auth: 'chap' } as const;
+  const [first, second] = [make(question), make(question)];
+  const chap = attributeOf(first, 3) ?? Buffer.alloc(0);
+  const challenge = attributeOf(first, 60) ?? Buffer.alloc(0);
+  const hash = createHash('md5').update(chap.subarray(0, 1)).update('arctangent');
+  expect(chap.subarray(1)).toEqual(hash.update(challenge).digest());
+  expect(challenge).toHaveLength(16);
+  expect(attributeOf(second, 60)).not.toEqual(challenge);
+  expect(attributeOf(first, 2)).toBeUndefined();
+});
+
+test('further attributes come behind ours, in their order', () => {
+  const given = [
+    ['NAS-Port-Type', Buffer.from([0, 0, 0, 15])],
+    ['Calling-Station-Id', Buffer.from('a')],
+    ['Calling-Station-Id', Buffer.from('b')],
+  ] as const;
+  for (const mode of ['status', 'accounting'] as const) {
+    const question: RadiusQuestion = mode === 'status' ? { mode } : { mode, user: undefined };
+    const { packet } = radiusRequest(question, SECRET, 'x', given);
+    const types = readAttributes(packet)?.map(({ type }) => type) ?? [];
+    expect(types.slice(-3)).toEqual([61, 31, 31]);
+    expect(attributeOf(packet, 31)?.toString()).toBe('a');
+  }
 });
