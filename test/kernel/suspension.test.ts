@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Child, Finished } from '../support/child.ts';
 import { DnsSite } from '../support/dns-site.ts';
 import { executablePath, ROOT, run, start } from '../support/executable.ts';
+import { startUnbound } from '../support/service-daemons.ts';
 import { until } from '../support/until.ts';
 
 const V4 = '192.0.2.1';
@@ -16,7 +17,7 @@ const DRAIN = ['--drain', '1s'];
 
 let site: DnsSite;
 beforeEach(async () => {
-  site = await DnsSite.create(V4, V6);
+  site = await DnsSite.create(startUnbound);
   await site.advertise(BOTH);
 });
 afterEach(async () => {
