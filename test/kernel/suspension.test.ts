@@ -490,6 +490,7 @@ describe('ha-suspend with a command', () => {
   });
 
   test('with --keep-on-failure stays suspended in all instances, however often it is terminated', async () => {
+    const began = path.join(site.folder, 'began');
     for (let n = 2; n <= 12; n += 1) {
       await site.probe(['-i', `more${n}`, '-a', `192.0.2.${n}`, '--rise', '1']);
     }
@@ -499,11 +500,11 @@ describe('ha-suspend with a command', () => {
       '--drain',
       '0s',
       '--',
-      'sleep',
-      '60',
+      'sh',
+      '-c',
+      `: >${began}; exec sleep 60`,
     );
-    await until('the command', () => suspensionFiles().length >= 12 && child.running);
-    await sleep(1000);
+    await until('the command', () => existsSync(began));
     child.signal('SIGTERM');
     for (let more = 0; more < 5; more += 1) {
       await sleep(5);
