@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Child, Finished } from '../support/child.ts';
 import { DnsSite } from '../support/dns-site.ts';
 import { executablePath, ROOT, run, start } from '../support/executable.ts';
+import { startUnbound } from '../support/service-daemons.ts';
 import { until } from '../support/until.ts';
 
 const V4 = '192.0.2.1';
@@ -16,7 +17,7 @@ const DRAIN = ['--drain', '1s'];
 
 let site: DnsSite;
 beforeEach(async () => {
-  site = await DnsSite.create(V4, V6);
+  site = await DnsSite.create(startUnbound);
   await site.advertise(BOTH);
 });
 afterEach(async () => {
@@ -506,6 +507,7 @@ describe('ha-suspend with a command', () => {
   });
 
   test('with --keep-on-failure stays suspended in all instances, however often it is terminated', async () => {
+    const began = path.join(site.folder, 'began');
     for (let n = 2; n <= 12; n += 1) {
       await site.probe(['-i', `more${n}`, '-a', `192.0.2.${n}`, '--rise', '1']);
     }
@@ -515,11 +517,11 @@ describe('ha-suspend with a command', () => {
       '--drain',
       '0s',
       '--',
-      'sleep',
-      '60',
+      'sh',
+      '-c',
+      `: >${began}; exec sleep 60`,
     );
-    await until('the command', () => suspensionFiles().length >= 12 && child.running);
-    await sleep(1000);
+    await until('the command', () => existsSync(began));
     child.signal('SIGTERM');
     for (let more = 0; more < 5; more += 1) {
       await sleep(5);

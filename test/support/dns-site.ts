@@ -5,6 +5,7 @@ import type { Child, Finished } from './child.ts';
 import { Daemon } from './daemon.ts';
 import { ROOT, run, start, type RunOptions } from './executable.ts';
 import { Namespace } from './namespace.ts';
+import { listens } from './service-daemons.ts';
 import { createTemporaryFolder, removeTemporaryFolder } from './temporary-folder.ts';
 
 /** A node with a name server in a namespace of its own, where a probe keeps service addresses. */
@@ -23,21 +24,12 @@ export class DnsSite {
   }
 
   /**
-   * @param extra further addresses that the name server listens on, which need not exist yet
+   * @param startServer starts its name server; by default one that answers on 127.0.0.1 and ::1 alone
    */
-  static async create(...extra: string[]): Promise<DnsSite> {
+  static async create(startServer: StartServer = startResponder): Promise<DnsSite> {
     const namespace = await Namespace.create();
     const folder = createTemporaryFolder();
-    for (const family of ['ipv4', 'ipv6']) {
-      await namespace.exec('sysctl', ['-qw', `net.${family}.ip_nonlocal_bind=1`]);
-    }
-    const responder: Daemon = await Daemon.start({
-      namespace,
-      program: process.execPath,
-      args: [path.join(ROOT, 'test/support/dns-responder.mjs'), '127.0.0.1', '::1', ...extra],
-      ready: () => isListening(namespace, 2 + extra.length),
-    });
-    return new DnsSite(namespace, folder, responder);
+    return new DnsSite(namespace, folder, await startServer(namespace, folder));
   }
 
   async dispose(): Promise<void> {
@@ -123,7 +115,13 @@ interface KernelAddress {
   readonly valid_life_time: number;
 }
 
-async function isListening(namespace: Namespace, count: number): Promise<boolean> {
-  const { stdout } = await namespace.exec('ss', ['-Hlntu', 'sport', '=', ':53']);
-  return stdout.split('\n').filter((line) => line !== '').length === 2 * count;
+type StartServer = (namespace: Namespace, folder: string) => Promise<Daemon>;
+
+function startResponder(namespace: Namespace): Promise<Daemon> {
+  return Daemon.start({
+    namespace,
+    program: process.execPath,
+    args: [path.join(ROOT, 'test/support/dns-responder.mjs'), '127.0.0.1', '::1'],
+    ready: () => listens(namespace, '127.0.0.1:53', '[::1]:53'),
+  });
 }

@@ -110,4 +110,21 @@ export class Network {
     ]);
     return shown.every((text) => / dev (\S+)/.exec(text)?.[1] === DEVICES[node]);
   }
+
+  /**
+   * Has the router go by routes to the near node that win over those of the routing protocol, in a table of their own:
+   * zebra would take those of the main one for better than OSPF's, and take the latter out.
+   *
+   * @param {'add' | 'delete'} verb
+   */
+  async overrule(verb) {
+    for (const line of [
+      `-4 route ${verb} ${SERVICE.v4} via 198.51.100.2 table 99`,
+      `-6 route ${verb} ${SERVICE.v6} via 2001:db8:ffff:1000::2 table 99`,
+      `-4 rule ${verb} to ${SERVICE.v4} lookup 99`,
+      `-6 rule ${verb} to ${SERVICE.v6} lookup 99`,
+    ]) {
+      await this.exec('router', `ip ${line}`);
+    }
+  }
 }

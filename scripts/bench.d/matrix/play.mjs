@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import path from 'node:path';
@@ -12,19 +11,14 @@ import {
   startDetached,
   until,
 } from '../../lab.d/processes.mjs';
+import { countOf, startClient } from './asking.mjs';
 import { NODES, SERVICE } from './network.mjs';
 
 /** @typedef {import('./network.mjs').NodeRole} NodeRole */
 /** @typedef {import('./services.mjs').Service} Service */
+/** @typedef {import('./asking.mjs').Count} Count */
 
 /**
- * What became of the questions of one stream that were asked in one part of a run.
- *
- * @typedef {object} Count
- * @property {number} asked
- * @property {readonly number[]} lostAtMs when those were asked that nobody answered, in ms since the
- *   part began
- *
  * @typedef {object} Played
  * @property {Record<string, { calm: Count, suspend: Count, resume: Count }>} streams by transport and family
  * @property {readonly string[]} events what the kernels of the near node and the router told of the
@@ -96,13 +90,13 @@ export class Play {
     for (const role of /** @type {const} */ (['near', 'router'])) {
       this.#start(role, 'monitor', ['ip', '-ts', 'monitor', 'address', 'route']);
     }
-    const client = this.#startClient(everyMs);
+    const client = startClient(this.network, this.service, everyMs);
     await client.ready;
     await sleep(QUIET_MS);
     const calmMs = Date.now();
     await sleep(CALM_MS);
     const sockets = { before: await this.#sockets() };
-    if (lateSeconds > 0) await this.#overrule('add');
+    if (lateSeconds > 0) await this.network.overrule('add');
     const suspendMs = Date.now();
     const suspended = this.#execute('ha-suspend', [INSTANCE, '--drain', `${drainSeconds}s`]);
     await sleep(suspendMs + drainSeconds * 250 - Date.now());
@@ -111,7 +105,7 @@ export class Play {
     Object.assign(sockets, { second: await this.#sockets() });
     if (lateSeconds > 0) {
       await sleep(suspendMs + lateSeconds * 1000 - Date.now());
-      await this.#overrule('delete');
+      await this.network.overrule('delete');
     }
     await until('the router goes to the far node', () => this.network.allGoTo('far'));
     const { stderr: said } = await suspended;
@@ -141,20 +135,6 @@ export class Play {
       resume: changes.map((ms) => Number(ms) - backMs).filter((ms) => ms >= 0),
     };
     return { streams: Object.fromEntries(streams), events, reroutesMs, sockets, said, load };
-  }
-
-  /**
-   * Routes to the near node that win over those of the routing protocol.
-   *
-   * @param {'add' | 'delete'} verb
-   */
-  async #overrule(verb) {
-    for (const line of [
-      `-4 route ${verb} ${SERVICE.v4} via 198.51.100.2 metric 1`,
-      `-6 route ${verb} ${SERVICE.v6} via 2001:db8:ffff:1000::2 metric 1`,
-    ]) {
-      await this.network.exec('router', `ip ${line}`);
-    }
   }
 
   /** @param {NodeRole} role */
@@ -204,37 +184,6 @@ export class Play {
     const shown = await this.network.exec(role, `ss -Hlntu sport = :${this.service.port}`);
     const lines = shown.split('\n').filter(Boolean);
     return lines.map((line) => line.trim().split(/\s+/)).map((words) => `${words[0]} ${words[4]}`);
-  }
-
-  /** @param {number} everyMs */
-  #startClient(everyMs) {
-    const { protocol, port, transports } = this.service;
-    const streams = transports.flatMap((it) => [`${it},${SERVICE.v4}`, `${it},${SERVICE.v6}`]);
-    const script = path.join(import.meta.dirname, 'client.mjs');
-    const child = spawn(
-      'ip',
-      [
-        ...['netns', 'exec', this.network.namespaceOf('client'), ...FIRST, process.execPath],
-        ...[script, protocol, `${port}`, `${everyMs}`, ...streams],
-      ],
-      { stdio: ['pipe', 'pipe', 'inherit'] },
-    );
-    let output = '';
-    child.stdout.setEncoding('utf8').on('data', (/** @type {string} */ text) => (output += text));
-    const closed = new Promise((resolve) => child.once('close', resolve));
-    const end = async () => {
-      child.stdin.end();
-      await closed;
-      const line = output.replace('ready\n', '');
-      return /** @type {Record<string, [number, string | null][]>} */ (JSON.parse(line));
-    };
-    const ready = until('each stream has an answer', () => output.startsWith('ready\n'));
-    return {
-      ready: ready.catch(async (error) =>
-        Promise.reject(new Error(`${error}: ${unanswered(await end())}`)),
-      ),
-      end,
-    };
   }
 
   /** @param {number} sinceMs */
@@ -292,22 +241,4 @@ export class Play {
       await run('ip', ['-n', this.network.namespaceOf(role), '-6', 'route', 'delete', SERVICE.v6]);
     }
   }
-}
-
-/**
- * @param {readonly [number, string | null][]} questions
- * @param {number} fromMs
- * @param {number} toMs
- * @returns {Count}
- */
-function countOf(questions, fromMs, toMs) {
-  const its = questions.filter(([sentMs]) => sentMs >= fromMs && sentMs < toMs);
-  const lost = its.filter(([, by]) => by === null);
-  return { asked: its.length, lostAtMs: lost.map(([sentMs]) => Math.round(sentMs - fromMs)) };
-}
-
-/** @param {Record<string, [number, string | null][]>} told */
-function unanswered(told) {
-  const silent = Object.entries(told).filter(([, asked]) => asked.every(([, by]) => by === null));
-  return `nobody answers ${silent.map(([stream]) => stream).join(' and ')}`;
 }
