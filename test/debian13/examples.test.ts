@@ -248,6 +248,19 @@ describe.each(RELEASES)('on $name', ({ name, create }) => {
     });
   });
 
+  describe('nginx', () => {
+    test('answers with the example, beside the site as Debian has it', async () => {
+      await machine.must('cp', shipped('config/http.toml'), '/etc/anycast-ha/http.toml');
+      await machine.must('systemctl', 'start', 'nginx');
+      const config = ['--config', '/etc/anycast-ha/http.toml'];
+      expect(await verdict('http-probe', ...config)).toMatch(/^up: /);
+      await machine.must('sed', '-i', 's/^#body/body/', '/etc/anycast-ha/http.toml');
+      expect(await verdict('http-probe', ...config)).toMatch(/^up: /);
+      await machine.must('systemctl', 'stop', 'nginx');
+      expect(await verdict('http-probe', ...config)).toMatch(/^down \(refused\): /);
+    });
+  });
+
   test('every example is tried', () => {
     const files = readdirSync(EXAMPLES, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())

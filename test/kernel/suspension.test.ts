@@ -191,7 +191,7 @@ describe('ha-suspend', () => {
   });
 
   test('waits for no pass where nothing is advertised: whoever starts a service again is in a hurry', async () => {
-    await site.probe([...BOTH, '--server', '127.0.0.9', '--fall', '1', '--attempts', '1']);
+    await site.probe([...BOTH, '--server', '127.0.0.1:9', '--fall', '1', '--attempts', '1']);
     expect(await shown()).toEqual([]);
     site.server.freeze();
     const slow = await site.startProbe([...BOTH, '--timeout', '60s', '--attempts', '1']);

@@ -161,15 +161,22 @@ export class FaultNode {
    * What systemd would leave, should the service end in this moment: the file that takes the instance
    * out must leave nothing of it advertised, and all else. What is there is put back afterwards.
    */
-  async brokenWithdrawal(): Promise<readonly string[]> {
+  async brokenWithdrawal(givesUp = false): Promise<readonly string[]> {
     const file = path.join(this.stateDir, 'dns-probe.withdraw');
     const [advertised, drained] = [await this.advertised(), await this.drained()];
+    const moved = (await this.moved()).length > 0;
     const before = await this.#ofOthers();
     await this.namespace.exec('/sbin/ip', ['-force', '-batch', file]);
-    const stays = (await this.advertised()) || (await this.drained());
+    const isDrained = (await this.drained()) || (await this.moved()).length > 0;
+    const stays = (await this.advertised()) || (isDrained && !givesUp);
     const isWhole = (await this.#ofOthers()) === before;
     if (advertised) {
       await this.namespace.ip(`address replace ${ADDRESS}/32 dev lo ${LIFETIMES}`);
+    }
+    if (moved) {
+      await this.namespace.ip(
+        `address replace ${ADDRESS}/32 dev ha-drain valid_lft 1 preferred_lft 1`,
+      );
     }
     if (drained) await this.namespace.ip(`route replace local ${ADDRESS} ${DRAIN_ROUTE}`);
     return [

@@ -95,8 +95,9 @@ export function settleWithdrawal(
   const { withdraw } = session.paths;
   const gone = removed.map(({ address }) => address);
   quietly(session, () => {
-    dropFromWithdrawFile(withdraw, gone);
-    addToWithdrawFile(session, drainWithdrawLines(drain?.addresses ?? [], drainInterface));
+    session.requireLock();
+    const drained = drainWithdrawLines(drain?.addresses ?? [], drainInterface);
+    dropFromWithdrawFile(withdraw, gone, drained);
   });
 }
 

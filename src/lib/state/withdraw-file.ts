@@ -49,14 +49,21 @@ export function addWithdrawLines(path: string, lines: readonly string[]): void {
     replaceWithdrawLines(path, [...(former ?? []), ...missing]);
 }
 
-/** Takes out of the file whatever is about these addresses. Throws StateError. */
-export function dropFromWithdrawFile(path: string, addresses: readonly string[]): void {
-  const former = readWithdrawLines(path);
-  if (former === undefined) return;
+/**
+ * Takes out of the file whatever is about these addresses. In one step, for whoever reads it in
+ * between would leave something there.
+ *
+ * @param instead what it says in place of that
+ * @throws StateError
+ */
+export function dropFromWithdrawFile(
+  path: string,
+  addresses: readonly string[],
+  instead: readonly string[] = [],
+): void {
+  const former = readWithdrawLines(path) ?? [];
+  if (former.length === 0 && instead.length === 0) return;
   const words = new Set(addresses.flatMap((address) => [address, hostPrefix(address)]));
   const isAbout = (line: string): boolean => line.split(' ').some((word) => words.has(word));
-  replaceWithdrawLines(
-    path,
-    former.filter((line) => !isAbout(line)),
-  );
+  replaceWithdrawLines(path, [...former.filter((line) => !isAbout(line)), ...instead]);
 }
