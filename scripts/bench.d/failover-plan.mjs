@@ -38,7 +38,7 @@ function row(row) {
     nodeTimers: false,
     method: 'probe',
     probe: (row.method ?? 'probe') === 'probe' ? QUICK : [],
-    drainSeconds: 5,
+    drainSeconds: 10, // as by default
     ...row,
   };
 }
@@ -72,11 +72,11 @@ const flapping = [
 
 /** With slower routers, and with the service address in an area of its own (type 3). */
 const slower = [
-  { nodes: 'redistribute', timers: 'Quagga', drainSeconds: 5 },
-  { nodes: 'redistribute', timers: 'Cisco', drainSeconds: 5 },
-  { nodes: 'network', timers: 'FRR', drainSeconds: 5 },
-  { nodes: 'network', timers: 'Quagga', drainSeconds: 5 },
-  { nodes: 'network', timers: 'Cisco', drainSeconds: 15 },
+  { nodes: 'redistribute', timers: 'Quagga', drainSeconds: 10 },
+  { nodes: 'redistribute', timers: 'Cisco', drainSeconds: 12 },
+  { nodes: 'network', timers: 'FRR', drainSeconds: 10 },
+  { nodes: 'network', timers: 'Quagga', drainSeconds: 10 },
+  { nodes: 'network', timers: 'Cisco', drainSeconds: 30 },
 ].flatMap((site) => [
   ...['planned', 'restart', 'killed'].map((scenario) => row({ ...site, scenario })),
   ...['planned', 'killed'].map((scenario) => row({ ...site, scenario, method: 'loop' })),
