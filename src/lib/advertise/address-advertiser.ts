@@ -11,7 +11,6 @@ import {
 } from './drain-routes.ts';
 import type { DrainInterface } from './drain-interface.ts';
 import type { IpBatch, LineResult } from './ip-batch.ts';
-import { deleteLeftover } from './leftover-routes.ts';
 import {
   FOREVER_S,
   interfaceLister,
@@ -113,7 +112,7 @@ export function batchLines(
       return [`addr replace ${target} ${lifetimes(six, (seconds ?? 1) * 1000)}`];
     case 'remove':
     case 'end-move':
-      return six ? [`addr del ${target}`, deleteLeftover(place)] : [`addr del ${target}`];
+      return [...withdrawLines('address', [place])];
     case 'drain':
       return [addDrainRoute(place.address)];
     case 'end-drain':

@@ -88,7 +88,7 @@ export function loadInstance<Table extends OptionTable, ProbeOptions>(
     options: passOptions(values, {
       ...{ instance, source: from.path, places, advice },
       // A route is not drained: nothing on this node could answer on.
-      drainInterface: route === undefined ? drainInterfaceOf(values) : undefined,
+      drainInterface: route === undefined ? values['drain-interface'] : undefined,
     }),
     advertiser: advertiserOf(route, values, kernel),
     probe: async (context) =>
@@ -148,16 +148,12 @@ function advertiserOf(
   { batch, listInterfaces, readRoutes, drainInterfaces }: KernelAccess,
 ): Advertiser {
   if (route === undefined) {
-    const name = drainInterfaceOf(values);
+    const name = values['drain-interface'];
     const drain = name === undefined ? undefined : drainInterfaces(name);
     return addressAdvertiser(runCommand, batch, listInterfaces, drain);
   }
   const leases = routeLeasesIn(values['state-dir'], systemClock);
   return routeAdvertiser(route.options, { read: readRoutes, batch, leases });
-}
-
-function drainInterfaceOf(values: CommonValues): string | undefined {
-  return values['drain-interface'] === '' ? undefined : values['drain-interface'];
 }
 
 function defaultInstance(

@@ -143,10 +143,10 @@ export const interfaceName = parser(
   { completes: 'interface' },
 );
 
-/** The same, or nothing at all. */
+/** The same, or nothing at all: undefined. */
 export const interfaceNameOrNone = parser(
   'IFACE',
-  (given) => (given === '' ? '' : interfaceName(given)),
+  (given) => (given === '' ? undefined : interfaceName(given)),
   { completes: 'interface' },
 );
 

@@ -53,7 +53,7 @@ export function verdictWithoutAnswer(
 /**
  * What is wrong with the body of an answer.
  *
- * @param pattern what a part of the body must match, taken as UTF-8; undefined: any body will do
+ * @param pattern what a part of the body must match, taken as UTF-8; undefined: whatever it is
  */
 export function bodyFault(pattern: RegExp | undefined, response: HttpResponse): string | undefined {
   if (pattern === undefined || pattern.test(response.body.toString('utf8'))) return undefined;
